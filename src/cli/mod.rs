@@ -1,0 +1,43 @@
+//! The command line: one file per verb.
+
+mod lab;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::problem::Problems;
+use crate::render;
+
+/// From bare hosts to a PostgreSQL high-availability cluster (repmgr, pgbouncer), over SSH.
+#[derive(Parser)]
+#[command(name = "pgha", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Disposable hosts in containers
+    #[command(subcommand)]
+    Lab(lab::Verb),
+}
+
+/// Parses the process's arguments and runs the verb; the exit codes are those of [`crate::problem::Kind`].
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let outcome: Result<u8, Problems> = runtime.block_on(async {
+        match arguments.verb {
+            Verb::Lab(verb) => lab::run(verb).await,
+        }
+    });
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(problems) => {
+            render::problem::print(&problems);
+            ExitCode::from(problems.exit_code())
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Disposable hosts in containers.

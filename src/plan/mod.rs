@@ -1,0 +1,52 @@
+//! The plan: a value that is shown, stored, and interpreted.
+
+mod change;
+mod guard;
+mod op;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+pub use change::{Action, Before, Change, Field, FileDiff, Shown};
+pub use guard::Guard;
+pub use op::{Condition, Op, ServiceAction};
+
+/// All changes that a playbook needs on the hosts as they were seen, in order.
+///
+/// The same declaration and the same facts give byte-identical plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub cluster: String,
+    pub playbook: String,
+    pub stages: Vec<Stage>,
+    /// What is known to be due but is held back until it is allowed, or cannot be mended by pgha.
+    pub held: Vec<Held>,
+}
+
+/// The largest set of changes without a dependency between hosts: every host runs its list at the same time as the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    pub hosts: IndexMap<String, Vec<Change>>,
+}
+
+/// A change that is due and not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub host: String,
+    pub what: String,
+    /// What the user may do about it.
+    pub hint: String,
+}
+
+impl Plan {
+    pub fn is_empty(&self) -> bool {
+        self.stages.is_empty()
+    }
+
+    /// Every change, in the order in which it is shown.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.stages
+            .iter()
+            .flat_map(|stage| stage.hosts.values().flatten())
+    }
+}

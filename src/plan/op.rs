@@ -1,0 +1,124 @@
+//! The instruction set of the executor: nothing can run that is not one of these, and a plan shows them all.
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Text;
+
+/// One operation with everything it needs: final bytes, argv, statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Writes beside the target, makes it durable, then renames over it.
+    WriteFile {
+        path: String,
+        content: Text,
+        /// Octal, four digits.
+        mode: String,
+        owner: String,
+        group: String,
+        /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
+        validate: Option<Vec<String>>,
+    },
+    MakeDirectory {
+        path: String,
+        mode: String,
+        owner: String,
+        group: String,
+    },
+    SetAttributes {
+        path: String,
+        mode: String,
+        owner: String,
+        group: String,
+    },
+    /// Removes one file. Never a directory.
+    RemoveFile {
+        path: String,
+    },
+    /// Renames; refuses to overwrite.
+    Rename {
+        from: String,
+        to: String,
+    },
+    /// Runs a command as `user`, without a shell between.
+    Run {
+        argv: Vec<String>,
+        user: String,
+        /// Fed to the command's standard input.
+        stdin: Option<Text>,
+        /// Environment on top of the login's.
+        environment: Vec<(String, String)>,
+    },
+    /// Runs one statement over the local socket as `postgres`.
+    Sql {
+        port: u16,
+        database: String,
+        statement: Text,
+    },
+    Service {
+        unit: String,
+        action: ServiceAction,
+    },
+    /// `systemctl daemon-reload`.
+    ReloadUnits,
+    /// One command on pgbouncer's admin console, over its local socket.
+    Pooler {
+        port: u16,
+        command: String,
+    },
+    /// Waits until a condition holds; fails after so many seconds.
+    Wait {
+        until: Condition,
+        timeout_seconds: u32,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceAction {
+    Start,
+    Stop,
+    Restart,
+    Reload,
+    Enable,
+    Disable,
+}
+
+impl ServiceAction {
+    /// As `systemctl` names it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// What a [`Op::Wait`] waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// The query, run as `postgres` over the local socket, gives `t`.
+    Sql {
+        port: u16,
+        database: String,
+        query: String,
+    },
+    /// Something listens on this TCP port.
+    Port {
+        host: String,
+        port: u16,
+    },
+    PathExists {
+        path: String,
+    },
+    /// The command exits 0.
+    Command {
+        argv: Vec<String>,
+        user: String,
+    },
+}

@@ -1,0 +1,6 @@
+//! PostgreSQL's own notions, without I/O.
+
+pub mod conninfo;
+pub mod ident;
+pub mod lsn;
+pub mod scram;

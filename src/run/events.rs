@@ -1,0 +1,72 @@
+//! What a run tells while it goes on: the only interface between the executor and whoever shows or stores it.
+
+use serde::{Deserialize, Serialize};
+
+/// One event. Times are milliseconds since the run began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Connections are being opened to these hosts.
+    Connecting {
+        hosts: Vec<String>,
+    },
+    /// One exchange (one script, one answer) began on a host: the budget that tests count.
+    Exchange {
+        host: String,
+        purpose: Purpose,
+    },
+    /// A host answered the probe.
+    Probed {
+        host: String,
+    },
+    StageStarted {
+        stage: usize,
+        stages: usize,
+        hosts: Vec<String>,
+    },
+    StepStarted {
+        host: String,
+        step: String,
+        subject: String,
+    },
+    /// A line that a running step printed.
+    StepOutput {
+        host: String,
+        step: String,
+        line: String,
+    },
+    StepFinished {
+        host: String,
+        step: String,
+        subject: String,
+        milliseconds: u64,
+        outcome: Outcome,
+    },
+    StageFinished {
+        stage: usize,
+    },
+    /// The run is over, for better or worse.
+    Finished {
+        changed: usize,
+        failed: usize,
+        not_done: usize,
+        milliseconds: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    Probe,
+    Stage,
+    Verify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Changed,
+    Failed,
+    /// A guard did not hold: the host moved since the plan was made.
+    Stale,
+}

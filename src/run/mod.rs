@@ -1,0 +1,3 @@
+//! Effects: probe, execute, verify.
+
+pub mod events;

@@ -1,0 +1,1 @@
+//! One long-lived `/bin/sh` per host, and the framed protocol spoken with it.
