@@ -16,6 +16,7 @@ pub mod render;
 pub mod resource;
 pub mod run;
 pub mod secret;
+pub mod shell;
 pub mod status;
 pub mod template;
 pub mod transport;

@@ -1,0 +1,128 @@
+//! PostgreSQL on a host: its data directory, and the server where it answers.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+use crate::postgres::lsn::Lsn;
+
+/// A data directory, read from its files; true of a stopped server too.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataDirectory {
+    /// The path, with links resolved.
+    pub path: String,
+    /// Major version in `PG_VERSION`.
+    pub version: String,
+    pub system_identifier: Option<String>,
+    /// `pg_controldata`'s cluster state, e.g. `in production`, `shut down`.
+    pub state: String,
+    pub standby_signal: bool,
+    pub checksums: bool,
+    /// The control file's timeline; behind the server's own right after a promotion.
+    pub timeline: Option<u32>,
+}
+
+/// A server that answers on its local socket.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Server {
+    pub in_recovery: bool,
+    pub system_identifier: Option<String>,
+    pub timeline: Option<u32>,
+    /// Flushed (primary) or replayed (standby) position.
+    pub position: Option<Lsn>,
+    pub started: Time,
+    /// When the configuration was last loaded, `pg_conf_load_time()`.
+    pub loaded: Time,
+    pub settings: BTreeMap<String, Setting>,
+    /// Settings in `postgresql.auto.conf`, i.e. from `ALTER SYSTEM`.
+    pub overrides: BTreeMap<String, String>,
+    pub roles: BTreeMap<String, Role>,
+    pub databases: BTreeMap<String, Database>,
+    /// Physical slots by name.
+    pub slots: BTreeMap<String, Slot>,
+    /// `pg_stat_replication` by `application_name`.
+    pub senders: BTreeMap<String, Sender>,
+    pub receiver: Option<Receiver>,
+    /// `repmgr.nodes` by `node_name`.
+    pub nodes: BTreeMap<String, NodeRecord>,
+    /// Database to its extensions; only for the databases that were asked about.
+    pub extensions: BTreeMap<String, Vec<String>>,
+    /// Whether repmgrd is paused, where repmgr is installed.
+    pub repmgrd_paused: Option<bool>,
+    /// Bytes of all databases.
+    pub size: u64,
+}
+
+/// One row of `pg_settings`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Setting {
+    /// The running value as `SHOW` prints it.
+    pub value: String,
+    /// The running value in the setting's base unit.
+    pub raw: String,
+    pub unit: Option<String>,
+    /// `postmaster` means: only a restart changes it.
+    pub context: String,
+    /// `bool integer real string enum`.
+    pub vartype: String,
+    pub pending_restart: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Role {
+    pub login: bool,
+    pub superuser: bool,
+    pub replication: bool,
+    pub createdb: bool,
+    pub createrole: bool,
+    pub bypassrls: bool,
+    /// SHA-256 (hexadecimal) of the stored password verifier: the verifier itself never leaves the host.
+    pub password_sha256: Option<String>,
+    pub member_of: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Database {
+    pub owner: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Slot {
+    pub active: bool,
+    /// `reserved extended unreserved lost`, from version 13.
+    pub wal_status: Option<String>,
+}
+
+/// A standby, as its upstream sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Sender {
+    pub state: String,
+    pub replayed: Option<Lsn>,
+    pub sync_state: String,
+    pub address: Option<String>,
+}
+
+/// A standby's own view of its stream.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Receiver {
+    pub status: String,
+    pub host: Option<String>,
+    pub port: Option<u16>,
+    pub slot: Option<String>,
+    pub timeline: Option<u32>,
+}
+
+/// A row of `repmgr.nodes`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeRecord {
+    pub node_id: u32,
+    pub upstream_node_id: Option<u32>,
+    pub active: bool,
+    pub kind: String,
+    pub location: String,
+    pub priority: u32,
+    pub conninfo: String,
+    pub slot_name: Option<String>,
+    pub config_file: String,
+}

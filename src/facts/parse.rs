@@ -1,0 +1,370 @@
+//! What the probe script printed, as facts.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::probe::{Section, command_key};
+use super::{
+    DataDirectory, Facts, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit,
+};
+use crate::problem::Problem;
+
+/// What each section printed on stdout, and whether it exited 0.
+pub type Answers = BTreeMap<Section, Answer>;
+
+/// One section's answer.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub lines: Vec<String>,
+    pub errors: Vec<String>,
+    pub code: i32,
+}
+
+/// The facts of one host: what was asked (`by_release`) and what came back.
+///
+/// # Errors
+/// A section that failed or printed what it should not.
+pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Result<Facts, Problem> {
+    let mut facts = Facts::default();
+    let empty = Answer::default();
+    let section = |section: Section| answers.get(&section).unwrap_or(&empty);
+
+    for line in &section(Section::System).lines {
+        match line.split_once(' ') {
+            Some(("release", rest)) => {
+                let (name, pretty) = rest.split_once(' ').unwrap_or((rest, rest));
+                facts.system.release = Release::from_name(name);
+                facts.system.release_name = pretty.to_owned();
+            }
+            Some(("memory", kib)) => facts.system.memory = kib.parse::<u64>().unwrap_or(0) * 1024,
+            Some(("processors", count)) => facts.system.processors = count.parse().unwrap_or(1),
+            Some(("key", key)) => facts.system.host_keys.push(key.to_owned()),
+            _ => {}
+        }
+    }
+    let Some(probes) = facts
+        .system
+        .release
+        .and_then(|release| by_release.get(&release))
+    else {
+        return Ok(facts);
+    };
+
+    absent(&mut facts, probes);
+    for line in &section(Section::Packages).lines {
+        let mut words = line.split(' ');
+        if let (Some(name), Some("installed"), Some(version)) =
+            (words.next(), words.next(), words.next())
+        {
+            facts
+                .packages
+                .insert(name.to_owned(), Some(version.to_owned()));
+        }
+    }
+    paths(&mut facts, &section(Section::Paths).lines);
+    for user in &section(Section::Users).lines {
+        facts.users.insert(user.clone(), true);
+    }
+    units(&mut facts, &section(Section::Units).lines);
+    for line in &section(Section::Commands).lines {
+        if let Some((code, command)) = line.split_once(' ') {
+            facts.commands.insert(command.to_owned(), code == "0");
+        }
+    }
+    for line in &section(Section::Free).lines {
+        if let Some((bytes, path)) = line.trim_start().split_once(' ') {
+            facts
+                .free
+                .insert(path.to_owned(), bytes.parse().unwrap_or(0));
+        }
+    }
+    facts.data = data(section(Section::Data));
+    facts.server = server(section(Section::Server))?;
+    facts.pooler = pooler(section(Section::Pooler));
+    Ok(facts)
+}
+
+/// Everything that was asked about is absent until an answer says otherwise.
+fn absent(facts: &mut Facts, probes: &Probes) {
+    for probe in probes {
+        match probe {
+            Probe::Package(name) => {
+                facts.packages.insert(name.clone(), None);
+            }
+            Probe::Path(path) | Probe::Content(path) => {
+                facts.paths.insert(path.clone(), Path::Absent);
+            }
+            Probe::User(name) => {
+                facts.users.insert(name.clone(), false);
+            }
+            Probe::Unit(name) => {
+                facts.units.insert(name.clone(), Unit::default());
+            }
+            Probe::Command { argv, user } => {
+                facts.commands.insert(command_key(argv, user), false);
+            }
+            Probe::Free(_) | Probe::Cluster { .. } | Probe::Extensions(_) | Probe::Pooler(_) => {}
+        }
+    }
+}
+
+fn paths(facts: &mut Facts, lines: &[String]) {
+    for line in lines {
+        let fields: Vec<&str> = line.splitn(7, '|').collect();
+        if let Some(rest) = line.strip_prefix("content|") {
+            let Some((encoded, path)) = rest.split_once('|') else {
+                continue;
+            };
+            let text = STANDARD
+                .decode(encoded)
+                .ok()
+                .and_then(|bytes| String::from_utf8(bytes).ok());
+            if let Some(Path::File { content, .. }) = facts.paths.get_mut(path) {
+                *content = text;
+            }
+        } else if let [mode, owner, group, modified, kind, witness, path] = fields[..] {
+            let mode = format!("{mode:0>4}");
+            let (owner, group) = (owner.to_owned(), group.to_owned());
+            let seen = match kind {
+                "regular file" | "regular empty file" => Path::File {
+                    mode,
+                    owner,
+                    group,
+                    modified: Time::At(modified.parse().unwrap_or(0.0)),
+                    sha256: None,
+                    witness: Some(witness.to_owned()),
+                    content: None,
+                },
+                "directory" => Path::Directory { mode, owner, group },
+                other => Path::Other {
+                    kind: other.to_owned(),
+                },
+            };
+            facts.paths.insert(path.to_owned(), seen);
+        } else if let Some((hash, path)) = line.split_once("  ")
+            && let Some(Path::File { sha256, .. }) = facts.paths.get_mut(path)
+        {
+            *sha256 = Some(hash.to_owned());
+        }
+    }
+}
+
+/// `systemctl show` prints a block of `Key=value` a unit, with an empty line between; the order of keys is its own.
+fn units(facts: &mut Facts, lines: &[String]) {
+    for block in lines.split(String::is_empty) {
+        let value = |key: &str| -> &str {
+            block
+                .iter()
+                .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+                .unwrap_or("")
+        };
+        let time = |key: &str| Time::At(value(key).parse().unwrap_or(0.0));
+        let id = value("Id");
+        let unit = Unit {
+            load: value("LoadState").to_owned(),
+            active: value("ActiveState").to_owned(),
+            sub: value("SubState").to_owned(),
+            enabled: matches!(value("UnitFileState"), "enabled" | "enabled-runtime"),
+            main_pid: value("MainPID").parse().ok().filter(|pid| *pid != 0),
+            started: time("ActiveEnterTimestamp"),
+            changed: time("StateChangeTimestamp"),
+            needs_daemon_reload: value("NeedDaemonReload") == "yes",
+        };
+        let asked = [id, id.strip_suffix(".service").unwrap_or(id)]
+            .into_iter()
+            .find(|name| facts.units.contains_key(*name));
+        if let Some(name) = asked {
+            facts.units.insert(name.to_owned(), unit);
+        }
+    }
+}
+
+fn data(answer: &Answer) -> Option<DataDirectory> {
+    let value = |key: &str| {
+        answer
+            .lines
+            .iter()
+            .find_map(|line| line.strip_prefix(key).map(str::trim))
+    };
+    if value("occupied").is_some() {
+        return Some(DataDirectory {
+            state: "no cluster".to_owned(),
+            ..DataDirectory::default()
+        });
+    }
+    Some(DataDirectory {
+        version: value("version ")?.to_owned(),
+        path: value("path ").unwrap_or_default().to_owned(),
+        system_identifier: value("Database system identifier:").map(str::to_owned),
+        state: value("Database cluster state:")
+            .unwrap_or_default()
+            .to_owned(),
+        standby_signal: value("standby_signal").is_some(),
+        checksums: value("Data page checksum version:").is_some_and(|version| version != "0"),
+        timeline: value("Latest checkpoint's TimeLineID:").and_then(|id| id.parse().ok()),
+    })
+}
+
+fn server(answer: &Answer) -> Result<Option<Server>, Problem> {
+    let mut found: Option<Server> = None;
+    for line in &answer.lines {
+        let Some((word, rest)) = line.split_once(' ') else {
+            continue;
+        };
+        match (word, &mut found) {
+            ("server", found) => *found = Some(wire::server(rest)?),
+            ("nodes", Some(server)) => server.nodes = wire::json(rest)?,
+            ("paused", Some(server)) => server.repmgrd_paused = Some(rest == "true"),
+            ("extensions", Some(server)) => {
+                let (database, extensions) = wire::extensions(rest)?;
+                server.extensions.insert(database, extensions);
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn pooler(answer: &Answer) -> Option<Pooler> {
+    let mut pooler = Pooler::default();
+    let mut show = "";
+    let mut columns: Vec<&str> = Vec::new();
+    for line in &answer.lines {
+        if let Some(name) = line.strip_prefix("show ") {
+            show = name;
+            columns.clear();
+            continue;
+        }
+        let fields: Vec<&str> = line.split('\t').collect();
+        if columns.is_empty() {
+            columns = fields;
+            continue;
+        }
+        // Columns differ between versions, so they are found by name.
+        let field = |name: &str| {
+            let index = columns.iter().position(|column| *column == name)?;
+            fields.get(index).copied()
+        };
+        match show {
+            "DATABASES" if field("name") != Some("pgbouncer") => {
+                pooler.databases.insert(
+                    field("name")?.to_owned(),
+                    PoolerDatabase {
+                        host: field("host").unwrap_or_default().to_owned(),
+                        port: field("port")
+                            .and_then(|port| port.parse().ok())
+                            .unwrap_or(0),
+                        paused: field("paused") == Some("1"),
+                    },
+                );
+            }
+            "CONFIG" => {
+                let key = field("key")?.to_owned();
+                if field("changeable") == Some("no") {
+                    pooler.fixed.push(key.clone());
+                }
+                pooler
+                    .config
+                    .insert(key, field("value").unwrap_or_default().to_owned());
+            }
+            _ => {}
+        }
+    }
+    (answer.code == 0 && !pooler.config.is_empty()).then_some(pooler)
+}
+
+/// The JSON of the probe's SQL.
+mod wire {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+    use serde::de::DeserializeOwned;
+
+    use super::super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time};
+    use crate::postgres::lsn::Lsn;
+    use crate::problem::Problem;
+
+    #[derive(Deserialize)]
+    struct Wire {
+        in_recovery: bool,
+        system_identifier: Option<String>,
+        timeline: Option<u32>,
+        position: Option<Lsn>,
+        started: f64,
+        loaded: f64,
+        size: u64,
+        settings: BTreeMap<String, WireSetting>,
+        overrides: BTreeMap<String, Option<String>>,
+        roles: BTreeMap<String, Role>,
+        databases: BTreeMap<String, Database>,
+        slots: BTreeMap<String, Slot>,
+        senders: BTreeMap<String, Sender>,
+        receiver: Option<Receiver>,
+    }
+
+    #[derive(Deserialize)]
+    struct WireSetting {
+        value: Option<String>,
+        raw: String,
+        unit: Option<String>,
+        context: String,
+        vartype: String,
+        pending_restart: bool,
+    }
+
+    #[derive(Deserialize)]
+    struct WireExtensions {
+        database: String,
+        extensions: Option<Vec<String>>,
+    }
+
+    pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+        serde_json::from_str(text).map_err(|error| {
+            Problem::failed("PostgreSQL's answer to the probe could not be read").because(error)
+        })
+    }
+
+    pub fn extensions(text: &str) -> Result<(String, Vec<String>), Problem> {
+        let wire: WireExtensions = json(text)?;
+        Ok((wire.database, wire.extensions.unwrap_or_default()))
+    }
+
+    pub fn server(text: &str) -> Result<Server, Problem> {
+        let wire: Wire = json(text)?;
+        let setting = |setting: WireSetting| Setting {
+            value: setting.value.unwrap_or_default(),
+            raw: setting.raw,
+            unit: setting.unit,
+            context: setting.context,
+            vartype: setting.vartype,
+            pending_restart: setting.pending_restart,
+        };
+        Ok(Server {
+            in_recovery: wire.in_recovery,
+            system_identifier: wire.system_identifier,
+            timeline: wire.timeline,
+            position: wire.position,
+            started: Time::At(wire.started),
+            loaded: Time::At(wire.loaded),
+            size: wire.size,
+            settings: wire
+                .settings
+                .into_iter()
+                .map(|(name, value)| (name, setting(value)))
+                .collect(),
+            overrides: wire
+                .overrides
+                .into_iter()
+                .map(|(name, value)| (name, value.unwrap_or_default()))
+                .collect(),
+            roles: wire.roles,
+            databases: wire.databases,
+            slots: wire.slots,
+            senders: wire.senders,
+            receiver: wire.receiver,
+            ..Server::default()
+        })
+    }
+}

@@ -1,0 +1,404 @@
+//! One read-only script that answers everything a plan asks of a host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Release;
+use crate::postgres::ident::quote_literal;
+use crate::shell::{join, quote};
+
+/// One thing to look at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    Package(String),
+    /// Attributes and hash of a path.
+    Path(String),
+    /// The same, and the content, for a diff. Never asked of a file that holds secrets.
+    Content(String),
+    User(String),
+    Unit(String),
+    /// Whether a command exits 0. It must change nothing.
+    Command {
+        argv: Vec<String>,
+        user: String,
+    },
+    /// Free bytes where a path is, or would be.
+    Free(String),
+    /// The cluster: data directory and server.
+    Cluster {
+        version: u16,
+        data_directory: String,
+        port: u16,
+        /// Where repmgr keeps its tables.
+        repmgr_database: String,
+    },
+    /// The extensions of one database.
+    Extensions(String),
+    /// pgbouncer's admin console on this port.
+    Pooler(u16),
+}
+
+pub type Probes = BTreeSet<Probe>;
+
+/// A part of the probe script: what it prints is read by the parser of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    System,
+    Packages,
+    Paths,
+    Users,
+    Units,
+    Commands,
+    Free,
+    Data,
+    Server,
+    Pooler,
+}
+
+impl Section {
+    const ALL: [Self; 10] = [
+        Self::System,
+        Self::Packages,
+        Self::Paths,
+        Self::Users,
+        Self::Units,
+        Self::Commands,
+        Self::Free,
+        Self::Data,
+        Self::Server,
+        Self::Pooler,
+    ];
+}
+
+/// The functions that the sections use, and the host's release; defined once, before them.
+pub const PRELUDE: &str = r#"
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+cd /
+[ "$(id -u)" = 0 ] || { echo 'pgha: not root' >&2; exit 77; }
+release=$(. /etc/os-release; printf %s "$ID-$VERSION_ID")
+pg() { runuser -u postgres -- env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
+"#;
+
+/// The sections of the script, in order, for a host whose release is not known before it answers: each release's own
+/// probes stand in a `case`, so one exchange is enough.
+pub fn script(by_release: &BTreeMap<Release, Probes>) -> Vec<(Section, String)> {
+    Section::ALL
+        .into_iter()
+        .map(|section| {
+            let body = match section {
+                Section::System => SYSTEM.to_owned(),
+                _ => by_case(section, by_release),
+            };
+            (section, body)
+        })
+        .collect()
+}
+
+fn by_case(section: Section, by_release: &BTreeMap<Release, Probes>) -> String {
+    // Releases with the same body share a branch, so that the script stays small.
+    let mut branches: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (release, probes) in by_release {
+        let body = body(section, probes);
+        if !body.is_empty() {
+            branches.entry(body).or_default().push(release.name());
+        }
+    }
+    if branches.is_empty() {
+        return ":".to_owned();
+    }
+    let mut out = "case $release in\n".to_owned();
+    for (body, releases) in branches {
+        out.push_str(&format!("{})\n{body}\n;;\n", releases.join("|")));
+    }
+    out.push_str("esac");
+    out
+}
+
+const SYSTEM: &str = r#"
+(. /etc/os-release; echo "release $ID-$VERSION_ID $PRETTY_NAME")
+while read -r key value unit; do [ "$key" = MemTotal: ] && echo "memory $value"; done </proc/meminfo
+echo "processors $(nproc)"
+for key in /etc/ssh/ssh_host_*_key.pub; do
+  [ -r "$key" ] && { read -r type key comment <"$key"; echo "key $type $key"; }
+done
+:"#;
+
+fn body(section: Section, probes: &Probes) -> String {
+    let pick = |choose: fn(&Probe) -> Option<&String>| -> Vec<&String> {
+        probes.iter().filter_map(choose).collect()
+    };
+    match section {
+        Section::System => String::new(),
+        Section::Packages => {
+            let packages = pick(|probe| match probe {
+                Probe::Package(name) => Some(name),
+                _ => None,
+            });
+            if packages.is_empty() {
+                return String::new();
+            }
+            format!(
+                "dpkg-query -W -f '${{Package}} ${{db:Status-Status}} ${{Version}}\\n' {} 2>/dev/null; :",
+                join(packages)
+            )
+        }
+        Section::Paths => paths(probes),
+        Section::Users => {
+            let users = pick(|probe| match probe {
+                Probe::User(name) => Some(name),
+                _ => None,
+            });
+            if users.is_empty() {
+                return String::new();
+            }
+            format!(
+                "for user in {}; do id -u \"$user\" >/dev/null 2>&1 && echo \"$user\"; done; :",
+                join(users)
+            )
+        }
+        Section::Units => {
+            let units = pick(|probe| match probe {
+                Probe::Unit(name) => Some(name),
+                _ => None,
+            });
+            if units.is_empty() {
+                return String::new();
+            }
+            // A template's instance that never ran has no state of its own; `systemctl show` answers for it all the same.
+            format!(
+                "systemctl show --timestamp=us -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,ActiveEnterTimestamp,StateChangeTimestamp,NeedDaemonReload {} |
+while IFS= read -r line; do
+  case $line in *Timestamp=?*) line=\"${{line%%=*}}=$(date -d \"${{line#*=}}\" +%s.%6N)\";; esac
+  printf '%s\\n' \"$line\"
+done",
+                join(units)
+            )
+        }
+        Section::Commands => {
+            let mut out = String::new();
+            for probe in probes {
+                if let Probe::Command { argv, user } = probe {
+                    out.push_str(&format!(
+                        "runuser -u {} -- {} >/dev/null 2>&1; printf '%s %s\\n' $? {}\n",
+                        quote(user),
+                        join(argv),
+                        quote(&command_key(argv, user)),
+                    ));
+                }
+            }
+            out
+        }
+        Section::Free => {
+            let paths = pick(|probe| match probe {
+                Probe::Free(path) => Some(path),
+                _ => None,
+            });
+            if paths.is_empty() {
+                return String::new();
+            }
+            format!(
+                "for path in {}; do
+  at=$path; until [ -d \"$at\" ]; do at=$(dirname \"$at\"); done
+  echo \"$(df -B1 --output=avail \"$at\" | tail -n 1) $path\"
+done",
+                join(paths)
+            )
+        }
+        Section::Data => cluster(probes).map_or_else(String::new, |(version, directory, _, _)| {
+            format!(
+                r#"data={}
+if [ -f "$data/PG_VERSION" ]; then
+  read -r version <"$data/PG_VERSION"; echo "version $version"
+  echo "path $(readlink -f "$data")"
+  [ -f "$data/standby.signal" ] && echo "standby_signal"
+  runuser -u postgres -- /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
+elif [ -e "$data" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "occupied"
+fi; :"#,
+                quote(directory)
+            )
+        }),
+        Section::Server => {
+            let Some((_, _, port, repmgr)) = cluster(probes) else {
+                return String::new();
+            };
+            let databases: Vec<&str> = probes
+                .iter()
+                .filter_map(|probe| match probe {
+                    Probe::Extensions(database) => Some(database.as_str()),
+                    _ => None,
+                })
+                .collect();
+            server(port, repmgr, &databases)
+        }
+        Section::Pooler => probes
+            .iter()
+            .find_map(|probe| match probe {
+                Probe::Pooler(port) => Some(format!(
+                    r#"[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
+console() {{ runuser -u postgres -- timeout 10 psql -XAtq -F '	' -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -P tuples_only=off -P footer=off -c "$1"; }}
+for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit 1; done"#
+                )),
+                _ => None,
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// The key of a command in [`super::Facts::commands`].
+pub fn command_key(argv: &[String], user: &str) -> String {
+    format!("{user}: {}", join(argv))
+}
+
+fn paths(probes: &Probes) -> String {
+    let with_content: BTreeSet<&String> = probes
+        .iter()
+        .filter_map(|probe| match probe {
+            Probe::Content(path) => Some(path),
+            _ => None,
+        })
+        .collect();
+    let all: BTreeSet<&String> = probes
+        .iter()
+        .filter_map(|probe| match probe {
+            Probe::Path(path) | Probe::Content(path) => Some(path),
+            _ => None,
+        })
+        .collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let all = join(all);
+    let mut out = format!(
+        "stat -c '%a|%U|%G|%.9Y|%F|%i %s %.9Y|%n' -- {all} 2>/dev/null
+sha256sum -z -- {all} 2>/dev/null | tr '\\0' '\\n'; "
+    );
+    if !with_content.is_empty() {
+        out.push_str(&format!(
+            "
+for path in {}; do
+  if [ -f \"$path\" ] && [ \"$(stat -c %s -- \"$path\")\" -le 65536 ]; then
+    printf 'content|%s|%s\\n' \"$(base64 -w0 -- \"$path\")\" \"$path\"
+  fi
+done",
+            join(with_content)
+        ));
+    }
+    out.push_str("\n:");
+    out
+}
+
+fn cluster(probes: &Probes) -> Option<(u16, &str, u16, &str)> {
+    probes.iter().find_map(|probe| match probe {
+        Probe::Cluster {
+            version,
+            data_directory,
+            port,
+            repmgr_database,
+        } => Some((
+            *version,
+            data_directory.as_str(),
+            *port,
+            repmgr_database.as_str(),
+        )),
+        _ => None,
+    })
+}
+
+/// One `psql` session: the cluster's own catalogs from `postgres`, then repmgr's tables and the extensions from the
+/// databases that exist.
+fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
+    let mut sql = SERVER_SQL.to_owned();
+    let mut visit = |database: &str, query: &str| {
+        let literal = quote_literal(database);
+        sql.push_str(&format!(
+            "select exists (select from pg_database where datname = {literal} and datallowconn) as there \\gset\n\\if :there\n\\connect {}\n{query}\n\\endif\n",
+            psql_connect(database, port),
+        ));
+    };
+    visit(repmgr, REPMGR_SQL);
+    for database in databases {
+        visit(database, EXTENSIONS_SQL);
+    }
+    format!(
+        "[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
+pg -p {port} -d postgres -f - <<'PGHA_SQL'
+{sql}PGHA_SQL"
+    )
+}
+
+/// `\connect`'s argument for a database of any name: a quoted connection string.
+fn psql_connect(database: &str, port: u16) -> String {
+    let conninfo = crate::postgres::conninfo::Conninfo::default()
+        .with("dbname", database)
+        .with("port", port.to_string())
+        .to_string();
+    format!("'{}'", conninfo.replace('\\', r"\\").replace('\'', "''"))
+}
+
+const SERVER_SQL: &str = r"select 'server ' || json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'system_identifier', (select system_identifier::text from pg_control_system()),
+  'timeline', case when pg_is_in_recovery()
+    then coalesce((select received_tli from pg_stat_wal_receiver),
+                  (select nullif(min_recovery_end_timeline, 0) from pg_control_recovery()),
+                  (select timeline_id from pg_control_checkpoint()))
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'position', case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end,
+  'started', extract(epoch from pg_postmaster_start_time()),
+  'loaded', extract(epoch from pg_conf_load_time()),
+  'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
+  'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
+      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart)) from pg_settings),
+  'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
+      where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
+  'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
+      'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
+      'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),
+      'member_of', (select coalesce(json_agg(g.rolname order by g.rolname), '[]') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)))
+      from pg_authid a where rolname !~ '^pg_'),
+  'databases', (select json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba))) from pg_database),
+  'slots', (select coalesce(json_object_agg(slot_name, json_build_object('active', active, 'wal_status', wal_status)), '{}')
+      from pg_replication_slots where slot_type = 'physical'),
+  'senders', (select coalesce(json_object_agg(application_name, json_build_object('state', state, 'replayed', replay_lsn,
+      'sync_state', sync_state, 'address', host(client_addr))), '{}') from pg_stat_replication where application_name <> 'pg_basebackup'),
+  'receiver', (select json_build_object('status', status, 'host', sender_host, 'port', sender_port, 'slot', slot_name,
+      'timeline', received_tli) from pg_stat_wal_receiver)
+);
+";
+
+const REPMGR_SQL: &str = r"select to_regclass('repmgr.nodes') is not null as registered \gset
+select 'extensions ' || json_build_object('database', current_database(), 'extensions', (select json_agg(extname order by extname) from pg_extension));
+\if :registered
+select 'nodes ' || coalesce(json_object_agg(node_name, json_build_object('node_id', node_id, 'upstream_node_id', upstream_node_id,
+  'active', active, 'kind', type, 'location', location, 'priority', priority, 'conninfo', conninfo, 'slot_name', slot_name,
+  'config_file', config_file)), '{}') from repmgr.nodes;
+select 'paused ' || repmgr.repmgrd_is_paused();
+\endif";
+
+const EXTENSIONS_SQL: &str = r"select 'extensions ' || json_build_object('database', current_database(), 'extensions', (select json_agg(extname order by extname) from pg_extension));";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_with_the_same_question_share_a_branch() {
+        let probes = |package: &str| Probes::from([Probe::Package(package.into())]);
+        let script = script(&BTreeMap::from([
+            (Release::Debian11, probes("a")),
+            (Release::Debian12, probes("b")),
+            (Release::Debian13, probes("a")),
+        ]));
+        let packages = &script[1].1;
+        assert!(packages.contains("debian-11|debian-13)"), "{packages}");
+        assert!(packages.contains("debian-12)"), "{packages}");
+        assert_eq!(script[2].1, ":");
+    }
+
+    #[test]
+    fn a_database_of_any_name_is_one_argument() {
+        assert_eq!(
+            psql_connect("a'b c", 5432),
+            r"'dbname=''a\\''b c'' port=5432'"
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! What templates can call beside Jinja's own filters.
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error, ErrorKind, Output, State};
+
+use crate::postgres::ident::{quote_ident, quote_literal, quote_setting};
+use crate::secret::{Form, marker, with_form};
+
+pub fn install(environment: &mut Environment<'static>) {
+    environment.add_function("secret", |name: String| marker(&name, Form::Plain));
+    environment.add_filter("pgpass", |text: String| form(&text, Form::PgPass));
+    environment.add_filter("scram", |text: String| form(&text, Form::Scram));
+    environment.add_filter("quote_literal", |text: String| quote_literal(&text));
+    environment.add_filter("quote_ident", |text: String| quote_ident(&text));
+    environment.add_filter("quote_setting", |text: String| quote_setting(&text));
+    environment.add_filter("quote_userlist", |text: String| {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    });
+    environment.add_filter("dirname", |path: String| {
+        path.rsplit_once('/')
+            .map_or_else(String::new, |(folder, _)| folder.to_owned())
+    });
+    environment.set_formatter(as_configuration);
+}
+
+/// A secret in another form; anything that is no secret is written in that form at once.
+fn form(text: &str, form: Form) -> String {
+    with_form(text, form).unwrap_or_else(|| form.apply(text))
+}
+
+/// Configuration files want `true` and `false`, and never the word `none`.
+fn as_configuration(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.kind() {
+        minijinja::value::ValueKind::Bool => {
+            out.write_str(if value.is_true() { "true" } else { "false" })?;
+            Ok(())
+        }
+        minijinja::value::ValueKind::None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "`none` would be written",
+        )),
+        _ => minijinja::escape_formatter(out, state, value),
+    }
+}
