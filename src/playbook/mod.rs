@@ -1,1 +1,17 @@
-//! playbook
+//! Playbooks: ordered plays of steps, each of which declares one resource.
+
+mod parse;
+mod play;
+mod step;
+
+pub use parse::parse;
+pub use play::Play;
+pub use step::Step;
+
+/// A playbook with everything that it imports.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Playbook {
+    /// The path of its entry, as the user gave it.
+    pub name: String,
+    pub plays: Vec<Play>,
+}

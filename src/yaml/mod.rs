@@ -1,1 +1,9 @@
-//! yaml
+//! YAML as a tree in which every node knows its place in the source. The only module that knows the YAML crate.
+
+mod decode;
+mod node;
+mod parse;
+
+pub use decode::decode;
+pub use node::{Key, Map, Node, Spanned, Value};
+pub use parse::{is_blank, parse, parse_scalar_at};

@@ -1,0 +1,23 @@
+//! One host, with all that is known about it from files.
+
+use std::collections::BTreeMap;
+
+use super::{Connection, Variables};
+use crate::problem::Span;
+
+/// A host of the inventory.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: String,
+    /// Where the inventory first names it.
+    pub span: Span,
+    pub connection: Connection,
+    /// The variables that pgha itself knows, with defaults.
+    pub variables: Variables,
+    /// Every variable as templates see it: the user's over the defaults. Holds no password.
+    pub vars: serde_json::Map<String, serde_json::Value>,
+    /// Where each variable that the user set comes from: name → `file:line:column`.
+    pub provenance: BTreeMap<String, String>,
+    /// Where the private key file is named, for whoever looks whether it exists.
+    pub key_span: Option<Span>,
+}

@@ -1,0 +1,160 @@
+//! The spanned tree.
+
+use crate::problem::Span;
+
+/// A piece of text and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned {
+    pub text: String,
+    pub span: Span,
+}
+
+/// A YAML value and where it stands. Behind an alias or a merge key that is the place of its definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub value: Value,
+    pub span: Span,
+}
+
+/// What a node holds. Only `true` and `false` are booleans; `yes`, `no` and `0644` are strings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    String(String),
+    Sequence(Vec<Node>),
+    Map(Map),
+}
+
+/// A key of a [`Map`] and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub name: String,
+    pub span: Span,
+}
+
+/// A mapping in the order of the source; no key occurs twice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Map(pub Vec<(Key, Node)>);
+
+impl Map {
+    /// The value of that key.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    /// The key and value of that name.
+    pub fn entry(&self, name: &str) -> Option<(&Key, &Node)> {
+        self.iter().find(|(key, _)| key.name == name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, &Node)> {
+        self.0.iter().map(|(key, node)| (key, node))
+    }
+
+    /// The names of the keys.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.name.as_str())
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Node {
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.value {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn as_int(&self) -> Option<i64> {
+        match self.value {
+            Value::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn as_sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// A scalar as it is written: `1.10` stays `1.10`, a string is without its quotes. `None` for null, lists and mappings.
+    pub fn scalar_text(&self) -> Option<String> {
+        match &self.value {
+            Value::String(text) => Some(text.clone()),
+            Value::Bool(value) => Some(value.to_string()),
+            Value::Int(_) | Value::Float(_) => Some(self.source_text().trim().to_owned()),
+            Value::Null | Value::Sequence(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// The text of the source that this node spans.
+    pub(super) fn source_text(&self) -> &str {
+        let text = &self.span.source.text;
+        text.get(self.span.start..self.span.start + self.span.len)
+            .unwrap_or_default()
+    }
+
+    /// The value without its spans.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => Json::from(*value),
+            Value::Int(value) => Json::from(*value),
+            Value::Float(value) => Json::from(*value),
+            Value::String(text) => Json::from(text.as_str()),
+            Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
+            Value::Map(map) => map
+                .iter()
+                .map(|(key, node)| (key.name.clone(), node.to_json()))
+                .collect(),
+        }
+    }
+
+    /// What it is, for messages: ``the string `abc` ``, `a list`.
+    pub fn describe(&self) -> String {
+        match &self.value {
+            Value::Null => "nothing".to_owned(),
+            Value::Bool(value) => format!("the boolean `{value}`"),
+            Value::Int(value) => format!("the number `{value}`"),
+            Value::Float(value) => format!("the number `{value}`"),
+            Value::String(text) => match text.char_indices().nth(40) {
+                Some((end, _)) => format!("the string `{}…`", text[..end].escape_debug()),
+                None => format!("the string `{}`", text.escape_debug()),
+            },
+            Value::Sequence(_) => "a list".to_owned(),
+            Value::Map(_) => "a mapping".to_owned(),
+        }
+    }
+}
