@@ -5,6 +5,7 @@
 //! [`cli`] is one file per verb.
 
 pub mod cli;
+pub mod condition;
 pub mod facts;
 pub mod inventory;
 pub mod lab;

@@ -14,14 +14,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
+
 pub use bare::bare;
 pub use database::{
     DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot,
 };
-pub use parse::{Answers, parse};
+pub use parse::{Answer, Answers, parse};
 pub use path::Path;
 pub use pooler::{Pooler, PoolerDatabase};
-pub use probe::{Probe, Probes, script};
+pub use probe::{Probe, Probes, Section, script};
 pub use release::Release;
 pub use time::Time;
 pub use unit::Unit;
@@ -36,8 +38,8 @@ pub struct Facts {
     pub paths: BTreeMap<String, Path>,
     pub users: BTreeMap<String, bool>,
     pub units: BTreeMap<String, Unit>,
-    /// Command, as asked, to whether it exited 0.
-    pub commands: BTreeMap<String, bool>,
+    #[serde(skip)]
+    pub conditions: BTreeMap<Condition, bool>,
     /// Path to free bytes on its filesystem (of the nearest parent that exists).
     pub free: BTreeMap<String, u64>,
     /// The data directory of the cluster, if it exists.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::probe::{Section, command_key};
+use super::probe::{Section, conditions};
 use super::{
     DataDirectory, Facts, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit,
 };
@@ -68,10 +68,10 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
         facts.users.insert(user.clone(), true);
     }
     units(&mut facts, &section(Section::Units).lines);
-    for line in &section(Section::Commands).lines {
-        if let Some((code, command)) = line.split_once(' ') {
-            facts.commands.insert(command.to_owned(), code == "0");
-        }
+    let held = &section(Section::Conditions).lines;
+    for (index, condition) in conditions(probes).enumerate() {
+        let holds = held.iter().any(|line| *line == index.to_string());
+        facts.conditions.insert(condition.clone(), holds);
     }
     for line in &section(Section::Free).lines {
         if let Some((bytes, path)) = line.trim_start().split_once(' ') {
@@ -102,10 +102,11 @@ fn absent(facts: &mut Facts, probes: &Probes) {
             Probe::Unit(name) => {
                 facts.units.insert(name.clone(), Unit::default());
             }
-            Probe::Command { argv, user } => {
-                facts.commands.insert(command_key(argv, user), false);
-            }
-            Probe::Free(_) | Probe::Cluster { .. } | Probe::Extensions(_) | Probe::Pooler(_) => {}
+            Probe::Condition(_)
+            | Probe::Free(_)
+            | Probe::Cluster { .. }
+            | Probe::Extensions(_)
+            | Probe::Pooler(_) => {}
         }
     }
 }

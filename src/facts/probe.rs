@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Release;
+use crate::condition::Condition;
 use crate::postgres::ident::quote_literal;
 use crate::shell::{join, quote};
 
@@ -16,11 +17,8 @@ pub enum Probe {
     Content(String),
     User(String),
     Unit(String),
-    /// Whether a command exits 0. It must change nothing.
-    Command {
-        argv: Vec<String>,
-        user: String,
-    },
+    /// Whether something holds. Asking must change nothing.
+    Condition(Condition),
     /// Free bytes where a path is, or would be.
     Free(String),
     /// The cluster: data directory and server.
@@ -47,7 +45,7 @@ pub enum Section {
     Paths,
     Users,
     Units,
-    Commands,
+    Conditions,
     Free,
     Data,
     Server,
@@ -61,22 +59,13 @@ impl Section {
         Self::Paths,
         Self::Users,
         Self::Units,
-        Self::Commands,
+        Self::Conditions,
         Self::Free,
         Self::Data,
         Self::Server,
         Self::Pooler,
     ];
 }
-
-/// The functions that the sections use, and the host's release; defined once, before them.
-pub const PRELUDE: &str = r#"
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-cd /
-[ "$(id -u)" = 0 ] || { echo 'pgha: not root' >&2; exit 77; }
-release=$(. /etc/os-release; printf %s "$ID-$VERSION_ID")
-pg() { runuser -u postgres -- env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
-"#;
 
 /// The sections of the script, in order, for a host whose release is not known before it answers: each release's own
 /// probes stand in a `case`, so one exchange is enough.
@@ -105,7 +94,7 @@ fn by_case(section: Section, by_release: &BTreeMap<Release, Probes>) -> String {
     if branches.is_empty() {
         return ":".to_owned();
     }
-    let mut out = "case $release in\n".to_owned();
+    let mut out = "case $pgha_release in\n".to_owned();
     for (body, releases) in branches {
         out.push_str(&format!("{})\n{body}\n;;\n", releases.join("|")));
     }
@@ -173,20 +162,12 @@ done",
                 join(units)
             )
         }
-        Section::Commands => {
-            let mut out = String::new();
-            for probe in probes {
-                if let Probe::Command { argv, user } = probe {
-                    out.push_str(&format!(
-                        "runuser -u {} -- {} >/dev/null 2>&1; printf '%s %s\\n' $? {}\n",
-                        quote(user),
-                        join(argv),
-                        quote(&command_key(argv, user)),
-                    ));
-                }
-            }
-            out
-        }
+        Section::Conditions => conditions(probes)
+            .enumerate()
+            .map(|(index, condition)| {
+                format!("{} >/dev/null 2>&1 && echo {index}\n:\n", condition.shell())
+            })
+            .collect(),
         Section::Free => {
             let paths = pick(|probe| match probe {
                 Probe::Free(path) => Some(path),
@@ -210,7 +191,7 @@ if [ -f "$data/PG_VERSION" ]; then
   read -r version <"$data/PG_VERSION"; echo "version $version"
   echo "path $(readlink -f "$data")"
   [ -f "$data/standby.signal" ] && echo "standby_signal"
-  runuser -u postgres -- /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
+  as postgres /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
 elif [ -e "$data" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "occupied"
 fi; :"#,
                 quote(directory)
@@ -234,7 +215,7 @@ fi; :"#,
             .find_map(|probe| match probe {
                 Probe::Pooler(port) => Some(format!(
                     r#"[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
-console() {{ runuser -u postgres -- timeout 10 psql -XAtq -F '	' -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -P tuples_only=off -P footer=off -c "$1"; }}
+console() {{ as postgres timeout 10 psql -XAtq -F '	' -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -P tuples_only=off -P footer=off -c "$1"; }}
 for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit 1; done"#
                 )),
                 _ => None,
@@ -243,9 +224,12 @@ for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit
     }
 }
 
-/// The key of a command in [`super::Facts::commands`].
-pub fn command_key(argv: &[String], user: &str) -> String {
-    format!("{user}: {}", join(argv))
+/// The conditions among the probes, in the order in which their answers are numbered.
+pub fn conditions(probes: &Probes) -> impl Iterator<Item = &Condition> {
+    probes.iter().filter_map(|probe| match probe {
+        Probe::Condition(condition) => Some(condition),
+        _ => None,
+    })
 }
 
 fn paths(probes: &Probes) -> String {
@@ -320,7 +304,7 @@ fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
     }
     format!(
         "[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
-pg -p {port} -d postgres -f - <<'PGHA_SQL'
+as postgres env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
 {sql}PGHA_SQL"
     )
 }

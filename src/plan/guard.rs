@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Guard {
     /// The path does not exist.
     PathAbsent { path: String },
+    /// Something is at the path, whatever it holds: an earlier change of this plan wrote it.
+    PathExists { path: String },
     /// The file's content has this SHA-256, in hexadecimal.
     FileIs { path: String, sha256: String },
     /// The file is the very one that was seen: inode, size in bytes and time of change, as `stat -c '%i %s %.9Y'` prints

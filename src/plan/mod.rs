@@ -3,13 +3,17 @@
 mod change;
 mod guard;
 mod op;
+mod topology;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use change::{Action, Before, Change, Field, FileDiff, Shown};
 pub use guard::Guard;
-pub use op::{Condition, Op, ServiceAction};
+pub use op::{Op, ServiceAction};
+pub use topology::{Member, Peer, Topology};
+
+pub use crate::condition::Condition;
 
 /// All changes that a playbook needs on the hosts as they were seen, in order.
 ///

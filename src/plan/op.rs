@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::condition::Condition;
 use crate::secret::Text;
 
 /// One operation with everything it needs: final bytes, argv, statement.
@@ -96,29 +97,4 @@ impl ServiceAction {
             Self::Disable => "disable",
         }
     }
-}
-
-/// What a [`Op::Wait`] waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    /// The query, run as `postgres` over the local socket, gives `t`.
-    Sql {
-        port: u16,
-        database: String,
-        query: String,
-    },
-    /// Something listens on this TCP port.
-    Port {
-        host: String,
-        port: u16,
-    },
-    PathExists {
-        path: String,
-    },
-    /// The command exits 0.
-    Command {
-        argv: Vec<String>,
-        user: String,
-    },
 }

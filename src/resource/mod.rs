@@ -1,1 +1,119 @@
-//! resource
+//! One kind of thing that pgha can look at and change: one file each. No resource knows whether a plan will be run.
+
+mod authorized_key;
+mod command;
+mod directory;
+mod draft;
+mod file;
+mod known_hosts;
+mod package;
+mod pgbouncer_config;
+mod postgresql_cluster;
+mod postgresql_database;
+mod postgresql_extension;
+mod postgresql_hba;
+mod postgresql_restart;
+mod postgresql_role;
+mod postgresql_server;
+mod postgresql_settings;
+mod postgresql_slots;
+mod repmgr_registration;
+mod service;
+mod ssh_key_pair;
+mod standby_clone;
+mod sudoers;
+mod user;
+mod view;
+mod wait_for;
+
+pub use draft::{Draft, Verdict};
+pub use view::View;
+
+use crate::facts::{Facts, Probe};
+use crate::problem::{Problem, Problems};
+use crate::yaml::{Node, decode};
+
+/// One declared thing on one host.
+pub trait Resource {
+    /// Which one: a path, a package, a role.
+    fn subject(&self) -> String;
+
+    /// What must be looked at to compare it. Depends on variables and the release only, never on other facts.
+    fn probes(&self, view: &View<'_>) -> Vec<Probe>;
+
+    /// What differs, the exact operations, the guards.
+    ///
+    /// # Errors
+    /// A safety rule refuses, or the declaration cannot be met.
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem>;
+
+    /// Makes `facts`, those of this host, what they will be once the change was made.
+    fn settle(&self, view: &View<'_>, facts: &mut Facts);
+}
+
+/// Gives the text of a template file, rendered for the host at hand.
+pub type Templates<'a> = &'a dyn Fn(&str) -> Result<String, Problem>;
+
+macro_rules! kinds {
+    ($($name:literal => $type:ty,)*) => {
+        /// The names of all resources, as playbooks write them.
+        pub const NAMES: &[&str] = &[$($name),*];
+
+        /// Reads the (already rendered) arguments of the resource `kind`.
+        ///
+        /// # Errors
+        /// An argument is unknown, missing or of the wrong type.
+        pub fn declare(kind: &str, arguments: &Node, templates: Templates<'_>) -> Result<Box<dyn Resource>, Problems> {
+            match kind {
+                $($name => {
+                    let declared: $type = decode(arguments, kind)?;
+                    declared.complete(templates).map(|whole| Box::new(whole) as Box<dyn Resource>).map_err(Problems::from)
+                })*
+                other => Err(Problem::input(format!("there is no resource `{other}`")).at(&arguments.span).into()),
+            }
+        }
+    };
+}
+
+/// Arguments that are not a resource yet: a template still has to be read.
+trait Declared: Sized {
+    type Whole: Resource + 'static;
+
+    fn complete(self, templates: Templates<'_>) -> Result<Self::Whole, Problem>;
+}
+
+/// Most arguments are the resource.
+impl<R: Resource + 'static> Declared for R {
+    type Whole = R;
+
+    fn complete(self, _: Templates<'_>) -> Result<R, Problem> {
+        Ok(self)
+    }
+}
+
+kinds! {
+    "authorized_key" => authorized_key::AuthorizedKey,
+    "command" => command::Command,
+    "directory" => directory::Directory,
+    "file" => file::File,
+    "known_hosts" => known_hosts::KnownHosts,
+    "package" => package::Package,
+    "pgbouncer_config" => pgbouncer_config::PgbouncerConfig,
+    "postgresql_cluster" => postgresql_cluster::PostgresqlCluster,
+    "postgresql_database" => postgresql_database::PostgresqlDatabase,
+    "postgresql_extension" => postgresql_extension::PostgresqlExtension,
+    "postgresql_hba" => postgresql_hba::Arguments,
+    "postgresql_restart" => postgresql_restart::PostgresqlRestart,
+    "postgresql_role" => postgresql_role::PostgresqlRole,
+    "postgresql_server" => postgresql_server::PostgresqlServer,
+    "postgresql_settings" => postgresql_settings::PostgresqlSettings,
+    "postgresql_slots" => postgresql_slots::PostgresqlSlots,
+    "repmgr_registration" => repmgr_registration::RepmgrRegistration,
+    "service" => service::Service,
+    "ssh_key_pair" => ssh_key_pair::SshKeyPair,
+    "standby_clone" => standby_clone::StandbyClone,
+    "sudoers" => sudoers::Sudoers,
+    "template" => file::Template,
+    "user" => user::User,
+    "wait_for" => wait_for::WaitFor,
+}

@@ -29,7 +29,11 @@ fn form(text: &str, form: Form) -> String {
 }
 
 /// Configuration files want `true` and `false`, and never the word `none`.
-fn as_configuration(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+fn as_configuration(
+    out: &mut Output<'_>,
+    state: &mut State<'_, '_>,
+    value: &Value,
+) -> Result<(), Error> {
     match value.kind() {
         minijinja::value::ValueKind::Bool => {
             out.write_str(if value.is_true() { "true" } else { "false" })?;

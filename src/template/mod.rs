@@ -5,7 +5,7 @@ mod filters;
 use std::sync::Arc;
 
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig};
 
 use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
@@ -25,9 +25,14 @@ impl Engine {
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_debug(true);
         environment.set_fuel(Some(10_000_000));
-        environment.set_keep_trailing_newline(true);
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
+        environment.set_syntax(
+            SyntaxConfig::builder()
+                .trim_blocks(true)
+                .lstrip_blocks(true)
+                .keep_trailing_newline(true)
+                .build()
+                .expect("the default delimiters are sound"),
+        );
         filters::install(&mut environment);
         Self {
             environment,
@@ -114,7 +119,7 @@ impl Engine {
     fn expression(&self, text: &str, span: &Span, context: &Value) -> Result<Value, Problem> {
         let compiled = self
             .environment
-            .compile_expression(text)
+            .compile_expression_owned(text.to_owned())
             .map_err(|error| problem(&error, span, context))?;
         let value = compiled
             .eval(context.clone())
@@ -153,9 +158,12 @@ fn from_json(json: serde_json::Value, span: &Span) -> Node {
             Yaml::Int,
         ),
         Json::String(text) => Yaml::String(text),
-        Json::Array(items) => {
-            Yaml::Sequence(items.into_iter().map(|item| from_json(item, span)).collect())
-        }
+        Json::Array(items) => Yaml::Sequence(
+            items
+                .into_iter()
+                .map(|item| from_json(item, span))
+                .collect(),
+        ),
         Json::Object(fields) => Yaml::Map(Map(fields
             .into_iter()
             .map(|(name, value)| {
@@ -181,7 +189,9 @@ fn undefined(name: &str, span: &Span, context: &Value) -> Problem {
         .unwrap_or_default();
     match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(known) => problem.hint(format!("did you mean `{known}`?")),
-        None => problem.hint("a template may use variables of the inventory and the play, and facts"),
+        None => {
+            problem.hint("a template may use variables of the inventory and the play, and facts")
+        }
     }
 }
 
@@ -196,7 +206,11 @@ fn problem(error: &minijinja::Error, span: &Span, context: &Value) -> Problem {
                 .or_else(|| text.get(span.start..span.start + span.len))
                 .unwrap_or_default();
             let name = name.trim_matches(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
-            if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.') {
+            if !name.is_empty()
+                && name
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || c == '_' || c == '.')
+            {
                 undefined(name, span, context)
             } else {
                 Problem::input("a variable of this template is not defined")
@@ -212,8 +226,10 @@ fn problem(error: &minijinja::Error, span: &Span, context: &Value) -> Problem {
             .because(format!(
                 "{}{}",
                 error.kind(),
-                error.detail().map(|detail| format!(": {detail}")).unwrap_or_default()
+                error
+                    .detail()
+                    .map(|detail| format!(": {detail}"))
+                    .unwrap_or_default()
             )),
     }
 }
-

@@ -1,0 +1,244 @@
+//! Who is who in the cluster, discovered from what PostgreSQL says on every member; an inventory never says it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::facts::{DataDirectory, Facts};
+use crate::inventory::Inventory;
+use crate::problem::{Problem, Problems};
+
+/// The cluster's shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Topology {
+    /// The hosts of group `postgres`, in the inventory's order.
+    pub members: Vec<Member>,
+    /// The hosts of group `pgbouncer`.
+    pub poolers: Vec<Peer>,
+    /// The running primary; else the one member whose data directory is a stopped primary's; else, where there is no
+    /// cluster yet, the one that will be.
+    pub primary: String,
+    /// Whether there is a cluster already.
+    pub exists: bool,
+}
+
+/// A member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Member {
+    pub name: String,
+    pub address: String,
+    pub port: u16,
+    /// From `repmgr.nodes` if it is registered there, else the inventory's, else the smallest that is free.
+    pub node_id: u32,
+    /// Its replication slot on the primary, as repmgr names it.
+    pub slot: String,
+    pub host_keys: Vec<String>,
+}
+
+/// A host beside the members that takes part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    pub name: String,
+    pub address: String,
+    pub port: u16,
+    pub host_keys: Vec<String>,
+}
+
+impl Topology {
+    /// Reads the shape of the cluster from the facts. `world` lacks the hosts that could not be reached and need not be.
+    ///
+    /// # Errors
+    /// States in which going on could cost data: two primaries, no primary but standbys, foreign data.
+    pub fn discover(
+        inventory: &Inventory,
+        world: &BTreeMap<String, Facts>,
+    ) -> Result<Self, Problems> {
+        let names = inventory.group("postgres");
+        let (primary, exists) = primary(inventory, names, world)?;
+        same_cluster(names, &primary, world)?;
+        let ids = node_ids(inventory, names, world)?;
+        let host_keys = |name: &str| {
+            world
+                .get(name)
+                .map_or_else(Vec::new, |facts| facts.system.host_keys.clone())
+        };
+        let members = names
+            .iter()
+            .map(|name| Member {
+                address: inventory.hosts[name].address(),
+                port: inventory.hosts[name].variables.postgresql_port,
+                node_id: ids[name],
+                slot: format!("repmgr_slot_{}", ids[name]),
+                host_keys: host_keys(name),
+                name: name.clone(),
+            })
+            .collect();
+        let poolers = inventory
+            .group("pgbouncer")
+            .iter()
+            .map(|name| Peer {
+                address: inventory.hosts[name].address(),
+                port: inventory.hosts[name].variables.pgbouncer_port,
+                host_keys: host_keys(name),
+                name: name.clone(),
+            })
+            .collect();
+        Ok(Self {
+            members,
+            poolers,
+            primary,
+            exists,
+        })
+    }
+
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| member.name == name)
+    }
+
+    /// The members that are not the primary.
+    pub fn standbys(&self) -> impl Iterator<Item = &Member> {
+        self.members
+            .iter()
+            .filter(|member| member.name != self.primary)
+    }
+}
+
+/// The primary's name, and whether there is a cluster.
+fn primary(
+    inventory: &Inventory,
+    names: &[String],
+    world: &BTreeMap<String, Facts>,
+) -> Result<(String, bool), Problem> {
+    let seen = || names.iter().filter_map(|name| Some((name, world.get(name)?)));
+    let running: Vec<&String> = seen()
+        .filter(|(_, facts)| facts.server.as_ref().is_some_and(|server| !server.in_recovery))
+        .map(|(name, _)| name)
+        .collect();
+    match running[..] {
+        [one] => return Ok((one.clone(), true)),
+        [] => {}
+        _ => {
+            return Err(Problem::refused(format!(
+                "{} are writable primaries at the same time",
+                list(&running)
+            ))
+            .hint("stop the one whose writes are to be given up, save its data directory, and make it a standby"));
+        }
+    }
+    let missing: Vec<&String> = names.iter().filter(|name| !world.contains_key(*name)).collect();
+    if !missing.is_empty() {
+        return Err(Problem::refused(format!(
+            "no primary answers, and {} could not be asked",
+            list(&missing)
+        ))
+        .hint("without them pgha cannot know whether there is a cluster already"));
+    }
+    let with_data: Vec<(&String, &DataDirectory)> = seen()
+        .filter_map(|(name, facts)| Some((name, facts.data.as_ref()?)))
+        .collect();
+    if with_data.is_empty() {
+        return Ok((inventory.cluster.initial_primary.clone(), false));
+    }
+    let stopped: Vec<&(&String, &DataDirectory)> = with_data
+        .iter()
+        .filter(|(_, data)| data.system_identifier.is_some() && !data.standby_signal)
+        .collect();
+    let timelines = with_data.iter().filter_map(|(_, data)| data.timeline);
+    match stopped[..] {
+        [(name, data)] if data.timeline >= timelines.max() => Ok(((*name).clone(), true)),
+        [(name, _)] => Err(Problem::refused(format!(
+            "the stopped primary `{name}` is on an older timeline than another member"
+        ))
+        .hint("it was replaced; bring it back as a standby instead of starting it")),
+        [] => Err(Problem::refused("no member is a primary, running or stopped")
+            .hint("one of the standbys must be promoted before the cluster can be converged")),
+        _ => Err(Problem::refused(format!(
+            "{} all hold a stopped primary's data",
+            list(&stopped.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        ))
+        .hint("start the one that is right by hand; pgha does not choose between them")),
+    }
+}
+
+/// Every member's data must be the primary's cluster, of one major version.
+fn same_cluster(
+    names: &[String],
+    primary: &str,
+    world: &BTreeMap<String, Facts>,
+) -> Result<(), Problems> {
+    let data = |name: &str| world.get(name).and_then(|facts| facts.data.as_ref());
+    let identifier = data(primary).and_then(|data| data.system_identifier.clone());
+    let mut problems = Vec::new();
+    for name in names {
+        let Some(seen) = data(name) else { continue };
+        if seen.system_identifier.is_none() {
+            problems.push(
+                Problem::refused("the data directory is not empty, and holds no cluster that can be read")
+                    .on(name)
+                    .because(&seen.state)
+                    .hint("pgha does not remove data: move the directory away, or name another in `postgresql_data_directory`"),
+            );
+        } else if identifier.is_some() && seen.system_identifier != identifier {
+            problems.push(
+                Problem::refused(format!(
+                    "the data directory belongs to another cluster than `{primary}`'s"
+                ))
+                .on(name)
+                .because(format!(
+                    "system identifier {} here, {} there",
+                    seen.system_identifier.as_deref().unwrap_or("unknown"),
+                    identifier.as_deref().unwrap_or("unknown"),
+                ))
+                .hint("pgha does not remove data: move the directory away, or name another in `postgresql_data_directory`"),
+            );
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn node_ids(
+    inventory: &Inventory,
+    names: &[String],
+    world: &BTreeMap<String, Facts>,
+) -> Result<BTreeMap<String, u32>, Problem> {
+    let registered: BTreeMap<&String, u32> = world
+        .values()
+        .filter_map(|facts| facts.server.as_ref())
+        .flat_map(|server| server.nodes.iter().map(|(name, node)| (name, node.node_id)))
+        .collect();
+    let declared = |name: &String| inventory.hosts[name].variables.repmgr_node_id;
+    let mut taken: BTreeSet<u32> = registered.values().copied().collect();
+    for name in names.iter().filter(|name| !registered.contains_key(name)) {
+        if let Some(id) = declared(name)
+            && !taken.insert(id)
+        {
+            return Err(Problem::input(format!("`repmgr_node_id: {id}` is another node's"))
+                .on(name)
+                .hint("ids of registered nodes stay as they are; choose one that is free"));
+        }
+    }
+    let mut free = (1_u32..).filter(|id| !taken.contains(id));
+    Ok(names
+        .iter()
+        .map(|name| {
+            let id = registered
+                .get(name)
+                .copied()
+                .or_else(|| declared(name))
+                .unwrap_or_else(|| free.next().expect("ids do not run out"));
+            (name.clone(), id)
+        })
+        .collect())
+}
+
+fn list(names: &[&String]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(" and ")
+}

@@ -1,0 +1,249 @@
+//! `file` and `template`: a file with exactly this content, owner and mode.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::{Declared, Draft, Resource, Templates, Verdict, View};
+use crate::facts::{Facts, Path, Probe};
+use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
+use crate::problem::Problem;
+use crate::secret::Text;
+
+/// A file as it must be.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    pub path: String,
+    /// Absent: a file that must not be there.
+    #[serde(default)]
+    pub content: Option<String>,
+    #[serde(default = "public")]
+    pub mode: String,
+    #[serde(default = "root")]
+    pub owner: String,
+    #[serde(default = "root")]
+    pub group: String,
+    /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
+    #[serde(default)]
+    pub validate: Option<Vec<String>>,
+}
+
+pub fn public() -> String {
+    "0644".to_owned()
+}
+
+pub fn root() -> String {
+    "root".to_owned()
+}
+
+/// `template`: the same, with the content from a template file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    src: String,
+    path: String,
+    #[serde(default = "public")]
+    mode: String,
+    #[serde(default = "root")]
+    owner: String,
+    #[serde(default = "root")]
+    group: String,
+    #[serde(default)]
+    validate: Option<Vec<String>>,
+}
+
+impl Declared for Template {
+    type Whole = File;
+
+    fn complete(self, templates: Templates<'_>) -> Result<File, Problem> {
+        Ok(File {
+            path: self.path,
+            content: Some(templates(&self.src)?),
+            mode: self.mode,
+            owner: self.owner,
+            group: self.group,
+            validate: self.validate,
+        })
+    }
+}
+
+impl File {
+    fn text(&self) -> Text {
+        Text::parse(self.content.as_deref().unwrap_or_default())
+    }
+
+    fn has_secrets(&self) -> bool {
+        self.text().secrets().next().is_some()
+    }
+
+    /// The hash of the declared content, unless a secret in it is yet to be made.
+    fn sha256(&self, view: &View<'_>) -> Option<String> {
+        let content = self.text().reveal(view.secrets).ok()?;
+        Some(hex(&Sha256::digest(content.as_bytes())))
+    }
+
+    /// Whether the file at hand is as declared, content and attributes apart.
+    pub fn compare(&self, view: &View<'_>) -> (bool, bool) {
+        match view.path(&self.path) {
+            Path::File {
+                mode,
+                owner,
+                group,
+                sha256,
+                ..
+            } => (
+                sha256.is_some() && *sha256 == self.sha256(view),
+                *mode == self.mode && *owner == self.owner && *group == self.group,
+            ),
+            _ => (false, false),
+        }
+    }
+
+    /// The change that makes it as declared; `None` if it is.
+    pub fn draft(&self, view: &View<'_>) -> Result<Option<Draft>, Problem> {
+        let seen = view.path(&self.path);
+        if let Path::Directory { .. } | Path::Other { .. } = seen {
+            return Err(Problem::refused(format!(
+                "`{}` is there and is no regular file",
+                self.path
+            ))
+            .hint("pgha replaces only regular files; move it away"));
+        }
+        if self.content.is_none() {
+            return Ok((!seen.is_absent()).then(|| {
+                Draft::new(Action::Remove)
+                    .guard(guard(&self.path, seen, true))
+                    .op(Op::RemoveFile {
+                        path: self.path.clone(),
+                    })
+            }));
+        }
+        let (same_content, same_attributes) = self.compare(view);
+        if same_content && same_attributes {
+            return Ok(None);
+        }
+        let mut draft = Draft::new(if seen.is_absent() {
+            Action::Create
+        } else {
+            Action::Update
+        });
+        let (mode, owner, group) = match seen {
+            Path::File {
+                mode, owner, group, ..
+            } => (Some(mode.clone()), Some(owner.clone()), Some(group.clone())),
+            _ => (None, None, None),
+        };
+        for (name, before, after) in [
+            ("mode", mode, &self.mode),
+            ("owner", owner, &self.owner),
+            ("group", group, &self.group),
+        ] {
+            if before.as_ref() != Some(after) {
+                draft = draft.field(name, before, after.as_str());
+            }
+        }
+        draft = draft.guard(guard(&self.path, seen, self.has_secrets()));
+        if same_content {
+            return Ok(Some(draft.op(Op::SetAttributes {
+                path: self.path.clone(),
+                mode: self.mode.clone(),
+                owner: self.owner.clone(),
+                group: self.group.clone(),
+            })));
+        }
+        draft.diff = Some(FileDiff {
+            path: self.path.clone(),
+            before: match seen {
+                Path::File {
+                    content: Some(content),
+                    ..
+                } => Before::Content(content.clone()),
+                Path::File { .. } => Before::Hidden,
+                _ => Before::Absent,
+            },
+            after: self.text(),
+        });
+        if self.has_secrets() && !seen.is_absent() {
+            draft = draft.field("content", Shown::Secret, Shown::Secret);
+        }
+        Ok(Some(draft.op(Op::WriteFile {
+            path: self.path.clone(),
+            content: self.text(),
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+            group: self.group.clone(),
+            validate: self.validate.clone(),
+        })))
+    }
+
+    /// The path as it will be.
+    pub fn settled(&self, view: &View<'_>) -> Path {
+        if self.content.is_none() {
+            return Path::Absent;
+        }
+        let modified = if self.compare(view).0 {
+            view.path(&self.path).modified()
+        } else {
+            view.now
+        };
+        Path::File {
+            mode: self.mode.clone(),
+            owner: self.owner.clone(),
+            group: self.group.clone(),
+            modified,
+            sha256: self.sha256(view),
+            witness: None,
+            content: (!self.has_secrets()).then(|| self.content.clone().unwrap_or_default()),
+        }
+    }
+}
+
+/// What must still be at `path` when the change is made.
+fn guard(path: &str, seen: &Path, secret: bool) -> Guard {
+    let path = path.to_owned();
+    match seen {
+        Path::File {
+            witness: Some(witness),
+            ..
+        } if secret => Guard::FileUntouched {
+            path,
+            witness: witness.clone(),
+        },
+        Path::File {
+            sha256: Some(sha256),
+            ..
+        } if !secret => Guard::FileIs {
+            path,
+            sha256: sha256.clone(),
+        },
+        Path::Absent => Guard::PathAbsent { path },
+        // Written by an earlier change of this very plan.
+        _ => Guard::PathExists { path },
+    }
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Resource for File {
+    fn subject(&self) -> String {
+        self.path.clone()
+    }
+
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        vec![if self.has_secrets() {
+            Probe::Path(self.path.clone())
+        } else {
+            Probe::Content(self.path.clone())
+        }]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        Ok(self.draft(view)?.map_or(Verdict::AsDeclared, Into::into))
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        facts.paths.insert(self.path.clone(), self.settled(view));
+    }
+}

@@ -1,0 +1,125 @@
+//! What a resource may see while it compares itself with the facts.
+
+use std::collections::BTreeMap;
+
+use crate::facts::{Facts, Path, Probe, Server, Time};
+use crate::inventory::{Inventory, Variables};
+use crate::plan::Topology;
+use crate::secret::Secrets;
+
+/// One host, seen among all others, at one point of the plan.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub host: &'a str,
+    /// The facts of every host that was asked, as the plan so far will have made them.
+    pub world: &'a BTreeMap<String, Facts>,
+    pub inventory: &'a Inventory,
+    pub topology: &'a Topology,
+    pub secrets: &'a Secrets,
+    /// The moment at which the change at hand will have been made.
+    pub now: Time,
+    /// Whether the user allowed a restart of the primary.
+    pub allow_restart_primary: bool,
+}
+
+impl<'a> View<'a> {
+    pub fn facts(&self) -> &'a Facts {
+        &self.world[self.host]
+    }
+
+    pub fn variables(&self) -> &'a Variables {
+        &self.inventory.hosts[self.host].variables
+    }
+
+    pub fn path(&self, path: &str) -> &'a Path {
+        static ABSENT: Path = Path::Absent;
+        self.facts().paths.get(path).unwrap_or(&ABSENT)
+    }
+
+    pub fn server(&self) -> Option<&'a Server> {
+        self.facts().server.as_ref()
+    }
+
+    pub fn is_primary(&self) -> bool {
+        self.host == self.topology.primary
+    }
+
+    /// The primary's server, as far as the plan has got.
+    pub fn primary_server(&self) -> Option<&'a Server> {
+        self.world.get(&self.topology.primary)?.server.as_ref()
+    }
+
+    /// The major version of PostgreSQL on this host.
+    pub fn version(&self) -> u16 {
+        self.inventory.cluster.postgresql_version.unwrap_or_else(|| {
+            self.facts()
+                .system
+                .release
+                .map_or(0, crate::facts::Release::postgresql_version)
+        })
+    }
+
+    pub fn port(&self) -> u16 {
+        self.variables().postgresql_port
+    }
+
+    pub fn data_directory(&self) -> String {
+        self.variables()
+            .postgresql_data_directory
+            .clone()
+            .unwrap_or_else(|| format!("/var/lib/postgresql/{}/main", self.version()))
+    }
+
+    /// Where Debian keeps the configuration of the cluster.
+    pub fn config_directory(&self) -> String {
+        format!("/etc/postgresql/{}/main", self.version())
+    }
+
+    pub fn config_file(&self) -> String {
+        format!("{}/postgresql.conf", self.config_directory())
+    }
+
+    /// A program of PostgreSQL or repmgr, by its full path.
+    pub fn program(&self, name: &str) -> String {
+        format!("/usr/lib/postgresql/{}/bin/{name}", self.version())
+    }
+
+    /// The systemd unit of the cluster.
+    pub fn unit(&self) -> String {
+        format!("postgresql@{}-main", self.version())
+    }
+
+    /// What asks for [`Facts::data`] and [`Facts::server`].
+    pub fn cluster_probe(&self) -> Probe {
+        Probe::Cluster {
+            version: self.version(),
+            data_directory: self.data_directory(),
+            port: self.port(),
+            repmgr_database: self.inventory.cluster.repmgr_database.clone(),
+        }
+    }
+
+    /// The connection string of a member as repmgr records it: reachable from every other, without a password.
+    /// The timeouts are those of the reference for repmgr.conf: 2 s to connect, a dead peer noticed within 11 s.
+    pub fn conninfo(&self, member: &str) -> crate::postgres::conninfo::Conninfo {
+        let member = self
+            .topology
+            .member(member)
+            .expect("asked of members only");
+        let mut conninfo = crate::postgres::conninfo::Conninfo::default()
+            .with("host", member.address.as_str())
+            .with("port", member.port.to_string())
+            .with("user", self.inventory.cluster.repmgr_user.as_str())
+            .with("dbname", self.inventory.cluster.repmgr_database.as_str());
+        for (key, value) in [
+            ("connect_timeout", "2"),
+            ("keepalives", "1"),
+            ("keepalives_idle", "5"),
+            ("keepalives_interval", "2"),
+            ("keepalives_count", "3"),
+        ] {
+            conninfo = conninfo.with(key, value);
+        }
+        conninfo
+    }
+}
