@@ -28,7 +28,7 @@ pub(super) fn lines(diff: &FileDiff, paint: Paint) -> Vec<String> {
         for change in hunk.iter_changes() {
             let line = change.value().trim_end_matches('\n');
             out.push(match change.tag() {
-                ChangeTag::Equal => format!(" {line}").trim_end().to_owned(),
+                ChangeTag::Equal => format!(" {line}"),
                 ChangeTag::Insert => paint.paint(Tone::Good, format!("+{line}")),
                 ChangeTag::Delete => paint.paint(Tone::Bad, format!("-{line}")),
             });

@@ -79,20 +79,22 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
     let paint = Paint::new(options.colours);
     let change = group.change();
     let (glyph, verb, tone) = glyph(change.action);
-    let subject = clean_line(&format!("{} {}", change.resource, change.subject));
-    let step = clean_line(&change.step);
-    let length = console::measure_text_width(&format!("  {glyph} {verb} {subject}  ({step})"));
-    let head = format!(
+    let subject = if change.resource == verb {
+        clean_line(&change.subject)
+    } else {
+        clean_line(&format!("{} {}", change.resource, change.subject))
+    };
+    let mut head = format!(
         "  {} {subject}",
         paint.paint(tone, format!("{glyph} {verb}"))
     );
-    let step = paint.paint(Tone::Dim, format!("({step})"));
-    if length <= options.width {
-        out.push(format!("{head}  {step}"));
-    } else {
-        out.push(head);
-        out.push(format!("    {step}"));
+    if change.step != change.subject {
+        let step = paint.paint(Tone::Dim, format!("({})", clean_line(&change.step)));
+        let fits = console::measure_text_width(&format!("{head}  {step}")) <= options.width;
+        head.push_str(if fits { "  " } else { "\n    " });
+        head.push_str(&step);
     }
+    out.push(head);
     let mut body = fields(&change.fields);
     if options.verbose {
         body.extend(
@@ -112,10 +114,11 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
         body.extend(op_lines(op));
         body.extend(content_without_diff(change, op, options.diff));
     }
-    out.extend(
-        body.iter()
-            .map(|line| format!("      {line}").trim_end().to_owned()),
-    );
+    // Space at the end of a line may be what differs: only blank lines are trimmed.
+    out.extend(body.iter().map(|line| match line.trim() {
+        "" => String::new(),
+        _ => format!("      {line}"),
+    }));
 }
 
 /// The glyph, the verb and the tone of an action. The verb alone tells it.

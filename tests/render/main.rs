@@ -1,0 +1,5 @@
+//! What a user sees: plans, problems and status as text. The snapshots lie beside this file.
+
+mod plan;
+mod problem;
+mod status;
