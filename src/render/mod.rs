@@ -1,6 +1,7 @@
 //! Plans, progress, status and problems as text; the only place with colour.
 
 mod diff;
+mod field;
 mod group;
 mod op;
 pub mod plan;

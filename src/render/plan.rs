@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::group::{Group, groups};
 use super::style::{Paint, Tone, clean, clean_line, count};
-use super::{diff, op};
-use crate::plan::{Action, Change, Field, Op, Plan, Shown};
+use super::{diff, field, op};
+use crate::plan::{Action, Change, Op, Plan};
 
 pub use super::op::op_lines;
 
@@ -95,7 +95,7 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
         head.push_str(&step);
     }
     out.push(head);
-    let mut body = fields(&change.fields);
+    let mut body = field::lines(&change.fields);
     if options.verbose {
         body.extend(
             guards(group)
@@ -133,49 +133,6 @@ fn glyph(action: Action) -> (&'static str, &'static str, Tone) {
         Action::Reload => ("↻", "reload", Tone::Changed),
         Action::AlwaysRuns => ("*", "always runs", Tone::Changed),
         Action::Wait => ("…", "wait", Tone::Dim),
-    }
-}
-
-fn fields(fields: &[Field]) -> Vec<String> {
-    let name = |field: &Field| format!("{}:", clean_line(&field.name));
-    let width = fields
-        .iter()
-        .map(|field| console::measure_text_width(&name(field)))
-        .max();
-    fields
-        .iter()
-        .map(|field| {
-            let name = console::pad_str(
-                &name(field),
-                width.unwrap_or(0),
-                console::Alignment::Left,
-                None,
-            )
-            .into_owned();
-            match (&field.before, &field.after) {
-                (Shown::Absent, after) => format!("{name} {}", shown(after)),
-                (Shown::Secret, Shown::Secret) => format!("{name} <secret> → another <secret>"),
-                (before, after) => format!("{name} {} → {}", shown(before), shown(after)),
-            }
-        })
-        .collect()
-}
-
-fn shown(value: &Shown) -> String {
-    match value {
-        Shown::Absent => "(none)".to_owned(),
-        Shown::Value(value) if value.is_empty() => "\"\"".to_owned(),
-        Shown::Value(value) => clean_line(value),
-        Shown::Secret => "<secret>".to_owned(),
-        Shown::Unknown(when) if when.is_empty() => "(not known yet)".to_owned(),
-        Shown::Unknown(when) => {
-            let when = clean_line(when);
-            let when = when.strip_prefix("known ").unwrap_or(&when);
-            format!(
-                "(known after {})",
-                when.strip_prefix("after ").unwrap_or(when)
-            )
-        }
     }
 }
 

@@ -150,8 +150,10 @@ impl Live {
 }
 
 /// The time stands before the text, for it is the text that a narrow terminal cuts.
+const TEMPLATE: &str = "{spinner} {prefix} {elapsed:>3} {wide_msg}";
+
 fn look() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner} {prefix} {elapsed:>3} {wide_msg}")
+    ProgressStyle::with_template(TEMPLATE)
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("|/-\\ ")
 }
@@ -213,6 +215,24 @@ mod tests {
 
     #[test]
     fn the_template_is_valid() {
-        assert!(ProgressStyle::with_template("{spinner} {prefix} {elapsed:>3} {wide_msg}").is_ok());
+        assert!(ProgressStyle::with_template(TEMPLATE).is_ok());
+    }
+
+    #[test]
+    fn a_summary_says_what_was_not_done() {
+        let left = NotDone {
+            host: "node2",
+            step: "register the standby",
+            subject: "main",
+        };
+        assert_eq!(
+            summary(3, 0, 12_345, &[], false),
+            "done: 3 changed in 12.3 s\n"
+        );
+        insta::assert_snapshot!(summary(3, 1, 125_000, &[left], false), @r"
+        not done:
+          node2: register the standby: main
+        failed: 3 changed, 1 failed, 1 not done in 2 min 05 s
+        ");
     }
 }

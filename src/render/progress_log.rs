@@ -174,3 +174,85 @@ pub(super) fn last_part(line: &str) -> String {
     let last = plain.split('\r').rfind(|part| !part.trim().is_empty());
     clean_line(last.unwrap_or_default().trim())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stage in which node1 copies for 13 seconds and node2 fails.
+    fn lines(verbose: bool, terminal: bool) -> String {
+        let [node1, node2] = ["node1", "node2"].map(str::to_owned);
+        let hosts = vec![node1.clone(), node2.clone()];
+        let started = |host: &String| Event::StepStarted {
+            host: host.clone(),
+            step: "clone".into(),
+            subject: "main".into(),
+        };
+        let finished = |host: &String, milliseconds, outcome| Event::StepFinished {
+            host: host.clone(),
+            step: "clone".into(),
+            subject: "main".into(),
+            milliseconds,
+            outcome,
+        };
+        let output = |second| Event::StepOutput {
+            host: node1.clone(),
+            step: "clone".into(),
+            line: format!("\u{1b}[1m0 %\r{second} %\u{1b}[0m\r"),
+        };
+        let mut events = vec![
+            (
+                0,
+                Event::Connecting {
+                    hosts: hosts.clone(),
+                },
+            ),
+            (
+                1,
+                Event::StageStarted {
+                    stage: 1,
+                    stages: 2,
+                    hosts,
+                },
+            ),
+            (1, started(&node1)),
+            (1, started(&node2)),
+            (2, finished(&node2, 120, Outcome::Failed)),
+        ];
+        events.extend([4, 7, 8, 13].map(|second| (second, output(second))));
+        events.push((14, finished(&node1, 13_000, Outcome::Changed)));
+        events.push((14, finished(&node1, 0, Outcome::Stale)));
+        events.push((14, Event::StageFinished { stage: 1 }));
+        let mut log = Log::new(verbose, terminal, Paint::new(false));
+        let lines = |(second, event): &(u64, Event)| log.lines(event, Duration::from_secs(*second));
+        events.iter().flat_map(lines).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn without_a_terminal_each_step_is_a_line_and_long_ones_tell_how_far_they_are() {
+        insta::assert_snapshot!(lines(false, false), @r"
+        connecting to node1, node2
+        stage 1 of 2: node1, node2 at the same time
+        node2: clone: main … failed (0.12 s)
+        node1: clone | 7 %
+        node1: clone | 13 %
+        node1: clone: main … changed (13.0 s)
+        node1: clone: main … not done: the host moved since the plan was made (0.00 s)
+        ");
+    }
+
+    #[test]
+    fn on_a_terminal_a_stage_leaves_one_line_and_those_of_its_failures() {
+        insta::assert_snapshot!(lines(false, true), @r"
+        node2: clone: main … failed (0.12 s)
+        node1: clone: main … not done: the host moved since the plan was made (0.00 s)
+        stage 1 of 2: node1, node2 at the same time … 1 changed, 2 failed (13.0 s)
+        ");
+    }
+
+    #[test]
+    fn verbose_shows_every_line_that_a_step_prints() {
+        assert_eq!(lines(true, true).matches("node1: clone | ").count(), 4);
+        assert_eq!(lines(true, false).matches("node1: clone | ").count(), 4);
+    }
+}
