@@ -1,5 +1,6 @@
 //! Playbooks: ordered plays of steps, each of which declares one resource.
 
+mod foreign;
 mod parse;
 mod play;
 mod step;
@@ -15,3 +16,6 @@ pub struct Playbook {
     pub name: String,
     pub plays: Vec<Play>,
 }
+
+#[cfg(test)]
+mod tests;

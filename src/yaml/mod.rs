@@ -1,9 +1,15 @@
 //! YAML as a tree in which every node knows its place in the source. The only module that knows the YAML crate.
 
 mod decode;
+mod failure;
+mod lower;
 mod node;
 mod parse;
+mod raw;
 
 pub use decode::decode;
 pub use node::{Key, Map, Node, Spanned, Value};
 pub use parse::{is_blank, parse, parse_scalar_at};
+
+#[cfg(test)]
+mod tests;
