@@ -18,6 +18,7 @@ pub mod resource;
 pub mod run;
 pub mod secret;
 pub mod shell;
+pub mod size;
 pub mod status;
 pub mod template;
 pub mod transport;

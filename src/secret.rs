@@ -93,6 +93,17 @@ impl Text {
         self.0.is_empty()
     }
 
+    /// The text with its markers, as templates give it: [`Self::parse`] of it is this text again.
+    pub fn rendered(&self) -> String {
+        self.0
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(literal) => literal.clone(),
+                Piece::Secret { name, form } => marker(name, *form),
+            })
+            .collect()
+    }
+
     /// The names of the secrets in it.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|piece| match piece {

@@ -67,6 +67,9 @@ pub struct Setting {
     /// `bool integer real string enum`.
     pub vartype: String,
     pub pending_restart: bool,
+    /// The value that a restart will bring, where the plan knows it.
+    #[serde(default)]
+    pub waiting: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -341,6 +341,7 @@ mod wire {
             context: setting.context,
             vartype: setting.vartype,
             pending_restart: setting.pending_restart,
+            waiting: None,
         };
         Ok(Server {
             in_recovery: wire.in_recovery,

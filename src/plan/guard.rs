@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Guard {
     /// The path does not exist.
     PathAbsent { path: String },
+    /// The directory does not exist, or is empty: there is no data to lose.
+    NoCluster { path: String },
     /// Something is at the path, whatever it holds: an earlier change of this plan wrote it.
     PathExists { path: String },
     /// The file's content has this SHA-256, in hexadecimal.

@@ -109,9 +109,18 @@ fn primary(
     names: &[String],
     world: &BTreeMap<String, Facts>,
 ) -> Result<(String, bool), Problem> {
-    let seen = || names.iter().filter_map(|name| Some((name, world.get(name)?)));
+    let seen = || {
+        names
+            .iter()
+            .filter_map(|name| Some((name, world.get(name)?)))
+    };
     let running: Vec<&String> = seen()
-        .filter(|(_, facts)| facts.server.as_ref().is_some_and(|server| !server.in_recovery))
+        .filter(|(_, facts)| {
+            facts
+                .server
+                .as_ref()
+                .is_some_and(|server| !server.in_recovery)
+        })
         .map(|(name, _)| name)
         .collect();
     match running[..] {
@@ -125,7 +134,10 @@ fn primary(
             .hint("stop the one whose writes are to be given up, save its data directory, and make it a standby"));
         }
     }
-    let missing: Vec<&String> = names.iter().filter(|name| !world.contains_key(*name)).collect();
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !world.contains_key(*name))
+        .collect();
     if !missing.is_empty() {
         return Err(Problem::refused(format!(
             "no primary answers, and {} could not be asked",
@@ -150,8 +162,10 @@ fn primary(
             "the stopped primary `{name}` is on an older timeline than another member"
         ))
         .hint("it was replaced; bring it back as a standby instead of starting it")),
-        [] => Err(Problem::refused("no member is a primary, running or stopped")
-            .hint("one of the standbys must be promoted before the cluster can be converged")),
+        [] => Err(
+            Problem::refused("no member is a primary, running or stopped")
+                .hint("one of the standbys must be promoted before the cluster can be converged"),
+        ),
         _ => Err(Problem::refused(format!(
             "{} all hold a stopped primary's data",
             list(&stopped.iter().map(|(name, _)| *name).collect::<Vec<_>>())
@@ -216,9 +230,11 @@ fn node_ids(
         if let Some(id) = declared(name)
             && !taken.insert(id)
         {
-            return Err(Problem::input(format!("`repmgr_node_id: {id}` is another node's"))
-                .on(name)
-                .hint("ids of registered nodes stay as they are; choose one that is free"));
+            return Err(
+                Problem::input(format!("`repmgr_node_id: {id}` is another node's"))
+                    .on(name)
+                    .hint("ids of registered nodes stay as they are; choose one that is free"),
+            );
         }
     }
     let mut free = (1_u32..).filter(|id| !taken.contains(id));

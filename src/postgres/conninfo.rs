@@ -14,6 +14,12 @@ impl Conninfo {
         self
     }
 
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.0.retain(|(name, _)| name != key);
+        self
+    }
+
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0
             .iter()

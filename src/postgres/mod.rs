@@ -4,3 +4,4 @@ pub mod conninfo;
 pub mod ident;
 pub mod lsn;
 pub mod scram;
+pub mod setting;

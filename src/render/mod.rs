@@ -9,6 +9,5 @@ pub mod problem;
 pub mod progress;
 mod progress_log;
 mod shell;
-pub mod size;
 pub mod status;
 pub mod style;

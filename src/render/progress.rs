@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::progress_log::{Log, last_part};
-use super::size;
 use super::style::{self, Paint, Tone, clean_line};
 use crate::plan::Change;
 use crate::run::events::{Event, Purpose};
+use crate::size;
 
 /// Shows events as they come: on a terminal one live line per host, elsewhere plain lines.
 #[derive(Debug)]

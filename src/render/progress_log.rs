@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::plan::stage_heading;
-use super::size;
 use super::style::{Paint, Tone, clean_line};
 use crate::run::events::{Event, Outcome};
+use crate::size;
 
 /// How often a long step without a terminal tells how far it is.
 const INTERVAL: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use console::{Alignment, measure_text_width, pad_str};
 
-use super::size;
 use super::style::{Paint, Tone, clean_line, count};
+use crate::size;
 use crate::status::{Node, Pooler, Role, Status};
 
 /// Members, poolers, and `healthy` or what is wrong.

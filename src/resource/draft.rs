@@ -8,7 +8,10 @@ pub enum Verdict {
     AsDeclared,
     Change(Draft),
     /// Due, but not allowed now.
-    Held { what: String, hint: String },
+    Held {
+        what: String,
+        hint: String,
+    },
 }
 
 /// The difference, and what makes it go away.
@@ -37,12 +40,7 @@ impl Draft {
 
     /// Notes that a field goes from `before` to `after`.
     #[must_use]
-    pub fn field(
-        mut self,
-        name: &str,
-        before: impl Into<Shown>,
-        after: impl Into<Shown>,
-    ) -> Self {
+    pub fn field(mut self, name: &str, before: impl Into<Shown>, after: impl Into<Shown>) -> Self {
         self.fields.push(Field {
             name: name.to_owned(),
             before: before.into(),

@@ -51,12 +51,15 @@ impl<'a> View<'a> {
 
     /// The major version of PostgreSQL on this host.
     pub fn version(&self) -> u16 {
-        self.inventory.cluster.postgresql_version.unwrap_or_else(|| {
-            self.facts()
-                .system
-                .release
-                .map_or(0, crate::facts::Release::postgresql_version)
-        })
+        self.inventory
+            .cluster
+            .postgresql_version
+            .unwrap_or_else(|| {
+                self.facts()
+                    .system
+                    .release
+                    .map_or(0, crate::facts::Release::postgresql_version)
+            })
     }
 
     pub fn port(&self) -> u16 {
@@ -102,10 +105,7 @@ impl<'a> View<'a> {
     /// The connection string of a member as repmgr records it: reachable from every other, without a password.
     /// The timeouts are those of the reference for repmgr.conf: 2 s to connect, a dead peer noticed within 11 s.
     pub fn conninfo(&self, member: &str) -> crate::postgres::conninfo::Conninfo {
-        let member = self
-            .topology
-            .member(member)
-            .expect("asked of members only");
+        let member = self.topology.member(member).expect("asked of members only");
         let mut conninfo = crate::postgres::conninfo::Conninfo::default()
             .with("host", member.address.as_str())
             .with("port", member.port.to_string())

@@ -1,0 +1,83 @@
+//! `package`: Debian packages that are installed. Versions are left to the distribution.
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::plan::{Action, Op, Shown};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Package {
+    names: Vec<String>,
+}
+
+impl Package {
+    fn missing(&self, view: &View<'_>) -> Vec<&String> {
+        let installed = |name: &String| matches!(view.facts().packages.get(name), Some(Some(_)));
+        self.names.iter().filter(|name| !installed(name)).collect()
+    }
+}
+
+/// Keeps configuration files that are there, waits for another apt, and tries a flaky mirror again.
+const OPTIONS: [&str; 7] = [
+    "-y",
+    "-q",
+    "--no-install-recommends",
+    "-oDpkg::Options::=--force-confold",
+    "-oDPkg::Lock::Timeout=300",
+    "-oAcquire::Retries=3",
+    "-oDpkg::Use-Pty=0",
+];
+
+impl Resource for Package {
+    fn subject(&self) -> String {
+        self.names.join(", ")
+    }
+
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        self.names.iter().cloned().map(Probe::Package).collect()
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let missing = self.missing(view);
+        if missing.is_empty() {
+            return Ok(Verdict::AsDeclared);
+        }
+        let mut draft = Draft::new(Action::Create);
+        for name in &missing {
+            draft = draft.field(
+                name,
+                None,
+                Shown::Unknown("the version is known after `apt-get update`".to_owned()),
+            );
+        }
+        let apt = |words: &[&str], names: &[&String]| Op::Run {
+            argv: ["apt-get"]
+                .iter()
+                .chain(words)
+                .chain(&OPTIONS)
+                .map(|word| (*word).to_owned())
+                .chain(names.iter().map(|name| (*name).clone()))
+                .collect(),
+            user: "root".to_owned(),
+            stdin: None,
+            environment: Vec::new(),
+        };
+        Ok(draft
+            // Finishes what an interrupted installation left; does nothing otherwise.
+            .run("root", ["dpkg", "--configure", "-a", "--force-confold"])
+            .op(apt(&["update"], &[]))
+            .op(apt(&["install"], &missing))
+            .into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        for name in self.missing(view) {
+            facts
+                .packages
+                .insert(name.clone(), Some("planned".to_owned()));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `pgbouncer_config`: the running pgbouncer has read its files, with a restart only for what a reload cannot change.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Pooler, PoolerDatabase, Probe, Unit};
+use crate::plan::{Action, Op, ServiceAction};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PgbouncerConfig {
+    /// The files that it reads; one that is newer than the last reload needs one.
+    files: Vec<String>,
+    /// What `SHOW CONFIG` must say of settings that only a restart changes. Others are followed by their file.
+    settings: BTreeMap<String, serde_json::Value>,
+    /// Where each database must lead.
+    databases: BTreeMap<String, Target>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Target {
+    host: String,
+    port: u16,
+}
+
+const UNIT: &str = "pgbouncer";
+
+impl PgbouncerConfig {
+    /// The first setting that only a restart changes, with the running and the declared value.
+    fn fixed<'a>(&self, pooler: &'a Pooler) -> Option<(&'a str, &'a str, String)> {
+        pooler.fixed.iter().find_map(|name| {
+            let wanted = match self.settings.get(name)? {
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let running = pooler.config.get(name)?;
+            (*running != wanted).then_some((name.as_str(), running.as_str(), wanted))
+        })
+    }
+}
+
+impl Resource for PgbouncerConfig {
+    fn subject(&self) -> String {
+        UNIT.to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        let own = [
+            Probe::Unit(UNIT.to_owned()),
+            Probe::Pooler(view.variables().pgbouncer_port),
+        ];
+        self.files
+            .iter()
+            .cloned()
+            .map(Probe::Path)
+            .chain(own)
+            .collect()
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let bare = Unit::default();
+        let unit = view.facts().units.get(UNIT).unwrap_or(&bare);
+        let mut draft = Draft::new(Action::Reload);
+        let act = |action| Op::Service {
+            unit: UNIT.to_owned(),
+            action,
+        };
+        if !unit.enabled {
+            draft.action = Action::Update;
+            draft = draft
+                .field("at boot", "does not start", "starts")
+                .op(act(ServiceAction::Enable));
+        }
+        let newer = self
+            .files
+            .iter()
+            .find(|path| view.path(path).modified() > unit.changed);
+        let pooler = view.facts().pooler.as_ref().filter(|_| unit.is_running());
+        match (pooler, newer) {
+            (None, _) => {
+                // Running but not to be asked: its port or socket is another than declared.
+                let (action, before) = if unit.is_running() {
+                    (Action::Restart, "does not answer on the declared port")
+                } else {
+                    (Action::Start, "stopped")
+                };
+                draft.action = action;
+                draft = draft
+                    .field("state", before, "running")
+                    .op(act(ServiceAction::Restart));
+            }
+            (Some(pooler), newer) => {
+                if let Some((name, running, wanted)) = self.fixed(pooler) {
+                    draft.action = Action::Restart;
+                    draft = draft
+                        .field(name, running, wanted)
+                        .op(act(ServiceAction::Restart));
+                } else {
+                    for (name, target) in &self.databases {
+                        let wanted = format!("{}:{}", target.host, target.port);
+                        let seen = pooler
+                            .databases
+                            .get(name)
+                            .map(|seen| format!("{}:{}", seen.host, seen.port));
+                        if seen.as_ref() != Some(&wanted) {
+                            draft = draft.field(name, seen, wanted);
+                        }
+                    }
+                    if let Some(path) = newer {
+                        draft =
+                            draft.field("last reload", format!("before {path} was written"), "now");
+                    }
+                    if draft.fields.iter().any(|field| field.name != "at boot") {
+                        draft = draft.op(act(ServiceAction::Reload));
+                    }
+                }
+            }
+        }
+        Ok(if draft.ops.is_empty() {
+            Verdict::AsDeclared
+        } else {
+            draft.into()
+        })
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let unit = facts.units.entry(UNIT.to_owned()).or_default();
+        unit.active = "active".to_owned();
+        unit.sub = "running".to_owned();
+        unit.enabled = true;
+        unit.started = view.now;
+        unit.changed = view.now;
+        let pooler = facts.pooler.get_or_insert_default();
+        for (name, target) in &self.databases {
+            pooler.databases.insert(
+                name.clone(),
+                PoolerDatabase {
+                    host: target.host.clone(),
+                    port: target.port,
+                    paused: false,
+                },
+            );
+        }
+        for (name, value) in &self.settings {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            pooler.config.insert(name.clone(), value);
+        }
+    }
+}

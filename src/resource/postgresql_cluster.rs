@@ -1,0 +1,190 @@
+//! `postgresql_cluster`: the primary's data directory, made where there is none, and known to Debian's tools.
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{DataDirectory, Facts, Path, Probe};
+use crate::plan::{Action, Guard, Op, Shown};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlCluster {
+    #[serde(default = "locale")]
+    locale: String,
+    #[serde(default = "encoding")]
+    encoding: String,
+}
+
+fn locale() -> String {
+    "C.UTF-8".to_owned()
+}
+
+fn encoding() -> String {
+    "UTF8".to_owned()
+}
+
+impl Resource for PostgresqlCluster {
+    fn subject(&self) -> String {
+        "data directory".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        new_directory_probes(view)
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        if view.facts().data.is_some() {
+            return Ok(
+                adopt(view, Draft::new(Action::Update)).map_or(Verdict::AsDeclared, Into::into)
+            );
+        }
+        if view.topology.exists {
+            return Err(Problem::refused(
+                "there is a cluster already, and this is not its primary",
+            ));
+        }
+        let build = build_directory(view);
+        let initdb = [
+            view.program("initdb"),
+            "--pgdata".to_owned(),
+            build.clone(),
+            "--data-checksums".to_owned(),
+            format!("--locale={}", self.locale),
+            format!("--encoding={}", self.encoding),
+            "--auth-local=peer".to_owned(),
+            "--auth-host=scram-sha-256".to_owned(),
+        ];
+        let draft = prepare(view, Draft::new(Action::Create))
+            .field("data directory", None, view.data_directory())
+            .field("data checksums", None, "on")
+            .field("locale", None, self.locale.as_str())
+            .field(
+                "system identifier",
+                None,
+                Shown::Unknown("initdb".to_owned()),
+            )
+            .run("postgres", initdb)
+            .op(Op::Rename {
+                from: build,
+                to: view.data_directory(),
+            });
+        let draft = adopt(view, draft).expect("a bare host has no configuration yet");
+        Ok(draft.into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        settle(view, facts, false);
+    }
+}
+
+/// What both ways to a data directory ask.
+pub fn new_directory_probes(view: &View<'_>) -> Vec<Probe> {
+    vec![
+        view.cluster_probe(),
+        Probe::Path(view.config_file()),
+        Probe::Path(build_directory(view)),
+    ]
+}
+
+/// Where a data directory is built; it is moved into place when it is whole, so a half-made one is never taken for one.
+pub fn build_directory(view: &View<'_>) -> String {
+    format!("{}.pgha-new", view.data_directory())
+}
+
+/// Clears what an interrupted build left, and makes the parent directory.
+pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
+    let build = build_directory(view);
+    draft = draft.guard(Guard::NoCluster {
+        path: view.data_directory(),
+    });
+    if !view.path(&build).is_absent() {
+        draft = draft.run("root", ["rm", "-rf", "--", build.as_str()]);
+    }
+    let parent = match view.data_directory().rsplit_once('/') {
+        Some((parent, _)) if !parent.is_empty() => parent.to_owned(),
+        _ => "/".to_owned(),
+    };
+    draft.run(
+        "root",
+        [
+            "install",
+            "-d",
+            "-o",
+            "postgres",
+            "-g",
+            "postgres",
+            parent.as_str(),
+        ],
+    )
+}
+
+/// Makes Debian's tools know the data directory, unless they do: `pg_createcluster` takes an existing one in, and moves
+/// its configuration to `/etc`. `None` if there is nothing to do.
+pub fn adopt(view: &View<'_>, draft: Draft) -> Option<Draft> {
+    if !view.path(&view.config_file()).is_absent() {
+        return (!draft.ops.is_empty()).then_some(draft);
+    }
+    let version = view.version().to_string();
+    Some(
+        draft
+            .field("configuration", None, view.config_directory())
+            .run(
+                "root",
+                [
+                    "pg_createcluster",
+                    version.as_str(),
+                    "main",
+                    "--datadir",
+                    &view.data_directory(),
+                    "--port",
+                    &view.port().to_string(),
+                    "--start-conf",
+                    "auto",
+                ],
+            ),
+    )
+}
+
+/// The facts after a data directory was made (or taken in).
+pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
+    facts.data.get_or_insert_with(|| DataDirectory {
+        path: view.data_directory(),
+        version: view.version().to_string(),
+        system_identifier: None,
+        state: "shut down".to_owned(),
+        standby_signal: standby,
+        checksums: true,
+        timeline: Some(1),
+    });
+    if view.path(&view.config_file()).is_absent() {
+        facts.paths.insert(
+            view.config_file(),
+            Path::File {
+                mode: "0644".to_owned(),
+                owner: "postgres".to_owned(),
+                group: "postgres".to_owned(),
+                modified: view.now,
+                sha256: None,
+                witness: None,
+                content: None,
+            },
+        );
+        // What `pg_createcluster` writes beside it is there, but its content cannot be known.
+        for name in ["pg_hba.conf", "pg_ident.conf"] {
+            facts.paths.insert(
+                format!("{}/{name}", view.config_directory()),
+                Path::File {
+                    mode: "0640".to_owned(),
+                    owner: "postgres".to_owned(),
+                    group: "postgres".to_owned(),
+                    modified: view.now,
+                    sha256: None,
+                    witness: None,
+                    content: None,
+                },
+            );
+        }
+    }
+    facts.paths.insert(build_directory(view), Path::Absent);
+}

@@ -1,0 +1,61 @@
+//! `postgresql_extension`: an extension that is installed in a database.
+
+use serde::Deserialize;
+
+use super::postgresql_role::is_primary;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::plan::{Action, Op};
+use crate::postgres::ident::quote_ident;
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlExtension {
+    name: String,
+    database: String,
+}
+
+impl Resource for PostgresqlExtension {
+    fn subject(&self) -> String {
+        format!("{} in {}", self.name, self.database)
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![
+            view.cluster_probe(),
+            Probe::Extensions(self.database.clone()),
+        ]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let there = view
+            .server()
+            .and_then(|server| server.extensions.get(&self.database))
+            .is_some_and(|extensions| extensions.contains(&self.name));
+        if there {
+            return Ok(Verdict::AsDeclared);
+        }
+        Ok(Draft::new(Action::Create)
+            .guard(is_primary(view))
+            .op(Op::Sql {
+                port: view.port(),
+                database: self.database.clone(),
+                statement: format!(
+                    "create extension if not exists {} cascade",
+                    quote_ident(&self.name)
+                )
+                .into(),
+            })
+            .into())
+    }
+
+    fn settle(&self, _: &View<'_>, facts: &mut Facts) {
+        if let Some(server) = &mut facts.server {
+            let extensions = server.extensions.entry(self.database.clone()).or_default();
+            if !extensions.contains(&self.name) {
+                extensions.push(self.name.clone());
+            }
+        }
+    }
+}

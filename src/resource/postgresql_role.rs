@@ -1,0 +1,198 @@
+//! `postgresql_role`: a role with these attributes, memberships and password.
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::file::hex;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe, Role};
+use crate::plan::{Action, Guard, Op, Shown};
+use crate::postgres::ident::quote_ident;
+use crate::problem::Problem;
+use crate::secret::{Form, Text, with_form};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlRole {
+    name: String,
+    /// Stored as a SCRAM-SHA-256 verifier that is computed here: the server never sees the password.
+    #[serde(default)]
+    password: Option<String>,
+    /// `SUPERUSER`, `REPLICATION`, `CREATEDB`, `CREATEROLE`, `BYPASSRLS`, `NOLOGIN`. What is not named is taken away.
+    #[serde(default)]
+    attributes: Vec<String>,
+    #[serde(default)]
+    member_of: Vec<String>,
+}
+
+impl PostgresqlRole {
+    fn wanted(&self) -> Result<Role, Problem> {
+        let mut role = Role {
+            login: true,
+            ..Role::default()
+        };
+        for attribute in &self.attributes {
+            match attribute.to_ascii_uppercase().as_str() {
+                "LOGIN" => role.login = true,
+                "NOLOGIN" => role.login = false,
+                "SUPERUSER" => role.superuser = true,
+                "REPLICATION" => role.replication = true,
+                "CREATEDB" => role.createdb = true,
+                "CREATEROLE" => role.createrole = true,
+                "BYPASSRLS" => role.bypassrls = true,
+                "NOSUPERUSER" | "NOREPLICATION" | "NOCREATEDB" | "NOCREATEROLE" | "NOBYPASSRLS" => {
+                }
+                other => {
+                    return Err(Problem::input(format!(
+                        "the role `{}` has the unknown attribute `{other}`",
+                        self.name
+                    ))
+                    .hint(
+                        "known: LOGIN NOLOGIN SUPERUSER REPLICATION CREATEDB CREATEROLE BYPASSRLS",
+                    ));
+                }
+            }
+        }
+        Ok(role)
+    }
+
+    fn verifier(&self) -> Option<Text> {
+        let password = self.password.as_deref()?;
+        Some(
+            with_form(password, Form::Scram)
+                .unwrap_or_else(|| Form::Scram.apply(password))
+                .into(),
+        )
+    }
+
+    /// The hash of the verifier as the catalog should hold it; `None` while the password is yet to be made.
+    fn verifier_sha256(&self, view: &View<'_>) -> Option<String> {
+        let verifier = self.verifier()?.reveal(view.secrets).ok()?;
+        Some(hex(&Sha256::digest(verifier.as_bytes())))
+    }
+}
+
+/// The attributes as SQL, with the name by which they are shown.
+fn attributes(role: &Role) -> [(&'static str, bool); 6] {
+    [
+        ("LOGIN", role.login),
+        ("SUPERUSER", role.superuser),
+        ("REPLICATION", role.replication),
+        ("CREATEDB", role.createdb),
+        ("CREATEROLE", role.createrole),
+        ("BYPASSRLS", role.bypassrls),
+    ]
+}
+
+fn clause((name, on): (&str, bool)) -> String {
+    if on {
+        name.to_owned()
+    } else {
+        format!("NO{name}")
+    }
+}
+
+impl Resource for PostgresqlRole {
+    fn subject(&self) -> String {
+        self.name.clone()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe()]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let wanted = self.wanted()?;
+        let seen = view
+            .server()
+            .and_then(|server| server.roles.get(&self.name));
+        let mut draft = Draft::new(if seen.is_some() {
+            Action::Update
+        } else {
+            Action::Create
+        });
+        let mut clauses: Vec<String> = Vec::new();
+        for (index, attribute) in attributes(&wanted).into_iter().enumerate() {
+            let before = seen.map(|role| attributes(role)[index]);
+            if before != Some(attribute) && (before.is_some() || attribute.1) {
+                draft = draft.field(attribute.0, before.map(clause), clause(attribute));
+                clauses.push(clause(attribute));
+            }
+        }
+        let mut secret = None;
+        if let Some(verifier) = self.verifier() {
+            let stored = seen.and_then(|role| role.password_sha256.clone());
+            if stored.is_none() || stored != self.verifier_sha256(view) {
+                let before = stored.map_or(Shown::Absent, |_| Shown::Secret);
+                draft = draft.field("password", before, Shown::Secret);
+                secret = Some(verifier);
+            }
+        }
+        let name = quote_ident(&self.name);
+        if draft.action == Action::Create || !clauses.is_empty() || secret.is_some() {
+            let verb = if draft.action == Action::Create {
+                "create"
+            } else {
+                "alter"
+            };
+            let mut statement = format!("{verb} role {name} {}", clauses.join(" "));
+            if let Some(verifier) = secret {
+                // A verifier holds no quote: base64, digits, `$` and `:`.
+                statement.push_str(&format!(" PASSWORD '{}'", verifier.rendered()));
+            }
+            draft = draft.op(sql(view, statement.trim()));
+        }
+        let member_of = seen.map_or(&[][..], |role| &role.member_of);
+        for group in self
+            .member_of
+            .iter()
+            .filter(|group| !member_of.contains(group))
+        {
+            draft = draft.field("member of", None, group.as_str()).op(sql(
+                view,
+                &format!("grant {} to {name}", quote_ident(group)),
+            ));
+        }
+        if draft.ops.is_empty() {
+            return Ok(Verdict::AsDeclared);
+        }
+        Ok(draft.guard(is_primary(view)).into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let Ok(mut role) = self.wanted() else { return };
+        let Some(server) = &mut facts.server else {
+            return;
+        };
+        role.password_sha256 = self.verifier_sha256(view);
+        role.member_of = server
+            .roles
+            .get(&self.name)
+            .map_or_else(Vec::new, |seen| seen.member_of.clone());
+        for group in &self.member_of {
+            if !role.member_of.contains(group) {
+                role.member_of.push(group.clone());
+            }
+        }
+        server.roles.insert(self.name.clone(), role);
+    }
+}
+
+/// One statement on this host's server.
+pub fn sql(view: &View<'_>, statement: &str) -> Op {
+    Op::Sql {
+        port: view.port(),
+        database: "postgres".to_owned(),
+        statement: statement.into(),
+    }
+}
+
+/// A guard that this is still the primary that was seen.
+pub fn is_primary(view: &View<'_>) -> Guard {
+    Guard::IsPrimary {
+        port: view.port(),
+        system_identifier: view
+            .server()
+            .and_then(|server| server.system_identifier.clone()),
+    }
+}

@@ -1,0 +1,95 @@
+//! `postgresql_server`: PostgreSQL runs under systemd and answers.
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::condition::Condition;
+use crate::facts::{Database, Facts, Probe, Role, Server};
+use crate::plan::{Action, Op, ServiceAction};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlServer {
+    /// Seconds until it must answer: crash recovery may take long.
+    #[serde(default = "five_minutes")]
+    timeout: u32,
+}
+
+fn five_minutes() -> u32 {
+    300
+}
+
+impl Resource for PostgresqlServer {
+    fn subject(&self) -> String {
+        "PostgreSQL".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe(), Probe::Unit(view.unit())]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        if view.server().is_some() {
+            return Ok(Verdict::AsDeclared);
+        }
+        Ok(Draft::new(Action::Start)
+            .field("state", "stopped", "running")
+            .op(Op::Service {
+                unit: view.unit(),
+                action: ServiceAction::Start,
+            })
+            .op(answers(view, self.timeout))
+            .into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let Some(data) = &facts.data else { return };
+        if facts.server.is_some() {
+            return;
+        }
+        let superuser = Role {
+            login: true,
+            superuser: true,
+            replication: true,
+            ..Role::default()
+        };
+        let mut server = Server {
+            roles: [("postgres".to_owned(), superuser)].into(),
+            databases: ["postgres", "template1"]
+                .map(|name| {
+                    let owner = "postgres".to_owned();
+                    (name.to_owned(), Database { owner })
+                })
+                .into(),
+            ..Server::default()
+        };
+        // A standby holds what its primary holds.
+        if data.standby_signal
+            && let Some(primary) = view.primary_server()
+        {
+            server = Server {
+                settings: std::collections::BTreeMap::new(),
+                overrides: std::collections::BTreeMap::new(),
+                slots: std::collections::BTreeMap::new(),
+                ..primary.clone()
+            };
+        }
+        server.in_recovery = data.standby_signal;
+        server.started = view.now;
+        server.loaded = view.now;
+        facts.server = Some(server);
+    }
+}
+
+/// Waits until PostgreSQL takes queries on its local socket.
+pub fn answers(view: &View<'_>, timeout_seconds: u32) -> Op {
+    Op::Wait {
+        until: Condition::Sql {
+            port: view.port(),
+            database: "postgres".to_owned(),
+            query: "select true".to_owned(),
+        },
+        timeout_seconds,
+    }
+}

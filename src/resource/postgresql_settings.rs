@@ -1,0 +1,229 @@
+//! `postgresql_settings`: settings in a file of pgha's own, loaded by the server, and overridden by nobody.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::file::File;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe, Setting};
+use crate::plan::{Action, Op};
+use crate::postgres::ident::{quote_ident, quote_setting};
+use crate::postgres::setting::{HOT_STANDBY, larger, same};
+use crate::problem::{Problem, did_you_mean};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresqlSettings {
+    path: String,
+    #[serde(deserialize_with = "scalars")]
+    settings: BTreeMap<String, String>,
+    /// Libraries that are loaded whatever the settings say.
+    #[serde(default)]
+    preload: Vec<String>,
+}
+
+/// Numbers and booleans are settings too.
+fn scalars<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    let raw = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    raw.into_iter()
+        .map(|(name, value)| {
+            let text = match value {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Bool(true) => "on".to_owned(),
+                serde_json::Value::Bool(false) => "off".to_owned(),
+                serde_json::Value::Number(number) => number.to_string(),
+                other => {
+                    return Err(serde::de::Error::custom(format!(
+                        "the setting `{name}` must be one value, not {other}"
+                    )));
+                }
+            };
+            Ok((name.to_ascii_lowercase(), text))
+        })
+        .collect()
+}
+
+impl PostgresqlSettings {
+    /// The values for this host. A standby never has less than its primary runs with, or it would not start: so a raise
+    /// reaches standbys first, and a lowering reaches them once the primary was restarted.
+    fn wanted(&self, view: &View<'_>) -> BTreeMap<String, String> {
+        let mut wanted = self.settings.clone();
+        if !self.preload.is_empty() {
+            let declared = wanted
+                .remove("shared_preload_libraries")
+                .unwrap_or_default();
+            let mut libraries: Vec<&str> = self.preload.iter().map(String::as_str).collect();
+            libraries.extend(declared.split(',').map(str::trim).filter(|library| {
+                !library.is_empty() && !self.preload.iter().any(|own| own == library)
+            }));
+            let libraries = libraries.join(",");
+            wanted.insert("shared_preload_libraries".to_owned(), libraries);
+        }
+        if !view.is_primary()
+            && let Some(primary) = view.primary_server()
+        {
+            for name in HOT_STANDBY {
+                if let (Some(value), Some(running)) =
+                    (wanted.get_mut(name), primary.settings.get(name))
+                {
+                    *value = larger(value, &running.raw).to_owned();
+                }
+            }
+        }
+        wanted
+    }
+
+    fn file(&self, view: &View<'_>) -> File {
+        let lines: String = self
+            .wanted(view)
+            .iter()
+            .map(|(name, value)| format!("{name} = {}\n", quote_setting(value)))
+            .collect();
+        let postgres = view.program("postgres");
+        File {
+            path: self.path.clone(),
+            content: Some(format!(
+                "# Written by pgha: settings of the cluster. Change them in `postgresql_settings`.\n{lines}"
+            )),
+            mode: "0644".to_owned(),
+            owner: "postgres".to_owned(),
+            group: "postgres".to_owned(),
+            // Reads the file as the server would, without a server: an unknown name or a bad value is refused before it is
+            // in place.
+            validate: Some(vec![
+                postgres,
+                "-C".to_owned(),
+                "max_connections".to_owned(),
+                "-D".to_owned(),
+                view.data_directory(),
+                "-c".to_owned(),
+                "config_file=%s".to_owned(),
+            ]),
+        }
+    }
+
+    fn auto_conf(view: &View<'_>) -> String {
+        format!("{}/postgresql.auto.conf", view.data_directory())
+    }
+}
+
+impl Resource for PostgresqlSettings {
+    fn subject(&self) -> String {
+        self.path.clone()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        let mut probes = self.file(view).probes(view);
+        probes.push(Probe::Path(Self::auto_conf(view)));
+        probes.push(view.cluster_probe());
+        probes
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let wanted = self.wanted(view);
+        let file = self.file(view);
+        let written = file.draft(view)?;
+        let Some(server) = view.server() else {
+            return Ok(written.map_or(Verdict::AsDeclared, Into::into));
+        };
+        for name in wanted.keys().filter(|name| !name.contains('.')) {
+            if !server.settings.is_empty() && !server.settings.contains_key(name) {
+                let problem = Problem::input(format!("PostgreSQL has no setting `{name}`"));
+                return Err(
+                    match did_you_mean(name, server.settings.keys().map(String::as_str)) {
+                        Some(known) => problem.hint(format!("did you mean `{known}`?")),
+                        None => problem.hint("look for it in `postgresql_settings`"),
+                    },
+                );
+            }
+        }
+        let overridden: Vec<&String> = server
+            .overrides
+            .keys()
+            .filter(|name| wanted.contains_key(*name))
+            .collect();
+        let stale = view.path(&self.path).modified() > server.loaded
+            || view.path(&Self::auto_conf(view)).modified() > server.loaded;
+        if written.is_none() && overridden.is_empty() && !stale {
+            return Ok(Verdict::AsDeclared);
+        }
+        let reload_only = written.is_none() && overridden.is_empty();
+        let mut draft = written.unwrap_or_else(|| {
+            Draft::new(if reload_only {
+                Action::Reload
+            } else {
+                Action::Update
+            })
+        });
+        for (name, value) in &wanted {
+            if let Some(running) = server.settings.get(name)
+                && differs(value, running)
+            {
+                let after = if running.context == "postmaster" {
+                    format!("{value} (waits for a restart)")
+                } else {
+                    value.clone()
+                };
+                draft = draft.field(name, running.value.as_str(), after);
+            }
+        }
+        for name in overridden {
+            draft = draft
+                .field(
+                    &format!("ALTER SYSTEM {name}"),
+                    server.overrides[name].as_str(),
+                    None,
+                )
+                .op(Op::Sql {
+                    port: view.port(),
+                    database: "postgres".to_owned(),
+                    statement: format!("alter system reset {}", quote_ident(name)).into(),
+                });
+        }
+        Ok(draft.op(reload(view)).into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        self.file(view).settle(view, facts);
+        let Some(server) = &mut facts.server else {
+            return;
+        };
+        server.loaded = view.now;
+        for (name, value) in self.wanted(view) {
+            server.overrides.remove(&name);
+            if let Some(running) = server.settings.get_mut(&name) {
+                let differs = differs(&value, running);
+                if running.context == "postmaster" {
+                    running.pending_restart = differs;
+                    running.waiting = differs.then_some(value);
+                } else if differs {
+                    running.raw.clone_from(&value);
+                    running.value = value;
+                    running.unit = None;
+                }
+            }
+        }
+    }
+}
+
+fn differs(wanted: &str, running: &Setting) -> bool {
+    wanted != running.raw
+        && !same(
+            wanted,
+            &running.raw,
+            running.unit.as_deref(),
+            &running.vartype,
+        )
+}
+
+/// Makes the server read its files again.
+pub fn reload(view: &View<'_>) -> Op {
+    Op::Sql {
+        port: view.port(),
+        database: "postgres".to_owned(),
+        statement: "select pg_reload_conf()".into(),
+    }
+}

@@ -1,0 +1,111 @@
+//! `repmgr_registration`: the node is in `repmgr.nodes` as it really is.
+
+use serde::Deserialize;
+
+use super::postgresql_restart::streams;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, NodeRecord, Probe};
+use crate::plan::{Action, Shown};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepmgrRegistration {
+    /// The full path of `repmgr.conf`: repmgr records it, and other nodes call it by that path.
+    config_file: String,
+}
+
+impl RepmgrRegistration {
+    fn wanted(&self, view: &View<'_>) -> Result<NodeRecord, Problem> {
+        let member = view.topology.member(view.host).ok_or_else(|| {
+            Problem::input("only a host of group `postgres` can be registered with repmgr")
+        })?;
+        let primary = view.topology.member(&view.topology.primary);
+        let standby = !view.is_primary();
+        Ok(NodeRecord {
+            node_id: member.node_id,
+            upstream_node_id: primary.filter(|_| standby).map(|primary| primary.node_id),
+            active: true,
+            kind: if standby { "standby" } else { "primary" }.to_owned(),
+            location: view.variables().repmgr_location.clone(),
+            priority: view.variables().repmgr_priority,
+            conninfo: view.conninfo(view.host).to_string(),
+            slot_name: Some(member.slot.clone()),
+            config_file: self.config_file.clone(),
+        })
+    }
+}
+
+/// The fields by the names of `repmgr.nodes`.
+fn fields(record: &NodeRecord) -> [(&'static str, String); 9] {
+    let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
+    [
+        ("node_id", record.node_id.to_string()),
+        ("type", record.kind.clone()),
+        ("active", record.active.to_string()),
+        (
+            "upstream_node_id",
+            or_none(record.upstream_node_id.map(|id| id.to_string())),
+        ),
+        ("location", record.location.clone()),
+        ("priority", record.priority.to_string()),
+        ("conninfo", record.conninfo.clone()),
+        ("slot_name", or_none(record.slot_name.clone())),
+        ("config_file", record.config_file.clone()),
+    ]
+}
+
+impl Resource for RepmgrRegistration {
+    fn subject(&self) -> String {
+        "repmgr.nodes".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe()]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let wanted = self.wanted(view)?;
+        let seen = view
+            .primary_server()
+            .and_then(|server| server.nodes.get(view.host));
+        if seen == Some(&wanted) {
+            return Ok(Verdict::AsDeclared);
+        }
+        let mut draft = Draft::new(if seen.is_some() {
+            Action::Update
+        } else {
+            Action::Create
+        });
+        let before = seen.map(fields);
+        for (index, (name, after)) in fields(&wanted).into_iter().enumerate() {
+            let before = before.as_ref().map(|fields| fields[index].1.clone());
+            if before.as_ref() != Some(&after) {
+                draft = draft.field(name, Shown::from(before), after);
+            }
+        }
+        let repmgr = view.program("repmgr");
+        // `-F` is repmgr's idempotent form; what it would force has been verified here: role, and attachment below.
+        let mut argv = vec![repmgr, "-f".to_owned(), self.config_file.clone()];
+        if view.is_primary() {
+            argv.extend(["primary", "register", "-F"].map(str::to_owned));
+        } else {
+            argv.extend(["standby", "register", "-F", "--wait-sync=30"].map(str::to_owned));
+            argv.extend(
+                wanted
+                    .upstream_node_id
+                    .map(|id| format!("--upstream-node-id={id}")),
+            );
+            draft = draft
+                .after([view.topology.primary.clone()])
+                .op(streams(view));
+        }
+        Ok(draft.run("postgres", argv).into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        if let (Ok(wanted), Some(server)) = (self.wanted(view), &mut facts.server) {
+            server.nodes.insert(view.host.to_owned(), wanted);
+        }
+    }
+}

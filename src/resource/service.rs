@@ -1,0 +1,144 @@
+//! `service`: a systemd unit that runs (or does not), starts at boot, and runs with the files that are there now.
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe, Time, Unit};
+use crate::plan::{Action, Op, ServiceAction};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    name: String,
+    #[serde(default)]
+    state: State,
+    /// Absent: whether it starts at boot is left as it is.
+    #[serde(default)]
+    enabled: Option<bool>,
+    /// A file among these that is newer than the process needs a restart.
+    #[serde(default)]
+    restart_after: Vec<String>,
+    /// A file among these that is newer than the last reload needs one.
+    #[serde(default)]
+    reload_after: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    #[default]
+    Started,
+    Stopped,
+}
+
+impl Service {
+    /// The newest of these files that is newer than `than`.
+    fn newer<'a>(&self, view: &View<'_>, files: &'a [String], than: Time) -> Option<&'a String> {
+        files.iter().find(|path| view.path(path).modified() > than)
+    }
+
+    fn act(&self, action: ServiceAction) -> Op {
+        Op::Service {
+            unit: self.name.clone(),
+            action,
+        }
+    }
+}
+
+impl Resource for Service {
+    fn subject(&self) -> String {
+        self.name.clone()
+    }
+
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        let files = self.restart_after.iter().chain(&self.reload_after);
+        files
+            .cloned()
+            .map(Probe::Path)
+            .chain([Probe::Unit(self.name.clone())])
+            .collect()
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let bare = Unit::default();
+        let unit = view.facts().units.get(&self.name).unwrap_or(&bare);
+        let restart = self.newer(view, &self.restart_after, unit.started);
+        let reload = self.newer(view, &self.reload_after, unit.changed);
+        let mut draft = Draft::new(Action::Update);
+        if unit.needs_daemon_reload || restart.is_some_and(|path| path.ends_with(".service")) {
+            draft = draft.op(Op::ReloadUnits);
+        }
+        if let Some(enabled) = self.enabled
+            && enabled != unit.enabled
+        {
+            draft = draft
+                .field("at boot", on_off(unit.enabled), on_off(enabled))
+                .op(self.act(if enabled {
+                    ServiceAction::Enable
+                } else {
+                    ServiceAction::Disable
+                }));
+        }
+        match (self.state, unit.is_running()) {
+            (State::Started, false) => {
+                // `restart` starts a unit that does not run, and replaces one that systemd believes active without a process.
+                draft.action = Action::Start;
+                draft = draft
+                    .field("state", state(unit), "running")
+                    .op(self.act(ServiceAction::Restart));
+            }
+            (State::Started, true) => {
+                if let Some(path) = restart {
+                    draft.action = Action::Restart;
+                    draft = draft
+                        .field("process", format!("older than {path}"), "started anew")
+                        .op(self.act(ServiceAction::Restart));
+                } else if let Some(path) = reload {
+                    draft.action = Action::Reload;
+                    draft = draft
+                        .field("last reload", format!("before {path} was written"), "now")
+                        .op(self.act(ServiceAction::Reload));
+                }
+            }
+            (State::Stopped, true) => {
+                draft.action = Action::Stop;
+                draft = draft
+                    .field("state", "running", "stopped")
+                    .op(self.act(ServiceAction::Stop));
+            }
+            (State::Stopped, false) => {}
+        }
+        Ok(if draft.ops.is_empty() {
+            Verdict::AsDeclared
+        } else {
+            draft.into()
+        })
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let unit = facts.units.entry(self.name.clone()).or_default();
+        unit.load = "loaded".to_owned();
+        unit.needs_daemon_reload = false;
+        if let Some(enabled) = self.enabled {
+            unit.enabled = enabled;
+        }
+        let started = self.state == State::Started;
+        unit.active = if started { "active" } else { "inactive" }.to_owned();
+        unit.sub = if started { "running" } else { "dead" }.to_owned();
+        unit.started = view.now;
+        unit.changed = view.now;
+    }
+}
+
+fn on_off(value: bool) -> &'static str {
+    if value { "starts" } else { "does not start" }
+}
+
+fn state(unit: &Unit) -> String {
+    if unit.active.is_empty() || unit.load == "not-found" {
+        "not there".to_owned()
+    } else {
+        format!("{} ({})", unit.active, unit.sub)
+    }
+}

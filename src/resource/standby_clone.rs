@@ -1,0 +1,130 @@
+//! `standby_clone`: a standby's data directory, copied from the primary where there is none.
+
+use serde::Deserialize;
+
+use super::postgresql_cluster::{adopt, build_directory, new_directory_probes, prepare, settle};
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::plan::{Action, Op, Shown};
+use crate::postgres::conninfo::Conninfo;
+use crate::problem::Problem;
+use crate::size::bytes;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandbyClone {}
+
+impl Resource for StandbyClone {
+    fn subject(&self) -> String {
+        "data directory".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        let mut probes = new_directory_probes(view);
+        probes.push(Probe::Free(view.data_directory()));
+        probes
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        if view.facts().data.is_some() {
+            return Ok(
+                adopt(view, Draft::new(Action::Update)).map_or(Verdict::AsDeclared, Into::into)
+            );
+        }
+        enough_room(view)?;
+        let member = view
+            .topology
+            .member(view.host)
+            .ok_or_else(|| Problem::input("only a host of group `postgres` can be a standby"))?;
+        let build = build_directory(view);
+        let source = source(view);
+        let basebackup = [
+            view.program("pg_basebackup"),
+            "--pgdata".to_owned(),
+            build.clone(),
+            "--dbname".to_owned(),
+            source.to_string(),
+            "--wal-method=stream".to_owned(),
+            "--checkpoint=fast".to_owned(),
+            format!("--slot={}", member.slot),
+            "--write-recovery-conf".to_owned(),
+            "--progress".to_owned(),
+            "--no-password".to_owned(),
+        ];
+        let mut draft = prepare(view, Draft::new(Action::Create))
+            .after([view.topology.primary.clone()])
+            .field("data directory", None, view.data_directory())
+            .field("source", None, view.topology.primary.as_str())
+            .field(
+                "size",
+                None,
+                match view.primary_server() {
+                    Some(server) if server.size > 0 => Shown::Value(bytes(server.size)),
+                    _ => Shown::Unknown("the primary was created".to_owned()),
+                },
+            )
+            .run("postgres", basebackup);
+        if view.path(&view.config_file()).is_absent() {
+            // A copy of a primary that keeps its configuration in `/etc` comes without any; `pg_createcluster` wants some.
+            let sample = format!(
+                "/usr/share/postgresql/{}/postgresql.conf.sample",
+                view.version()
+            );
+            draft = draft
+                .run(
+                    "postgres",
+                    [
+                        "install",
+                        "-m",
+                        "0600",
+                        sample.as_str(),
+                        &format!("{build}/postgresql.conf"),
+                    ],
+                )
+                .run(
+                    "postgres",
+                    [
+                        "touch".to_owned(),
+                        format!("{build}/pg_hba.conf"),
+                        format!("{build}/pg_ident.conf"),
+                    ],
+                );
+        }
+        let draft = draft.op(Op::Rename {
+            from: build,
+            to: view.data_directory(),
+        });
+        Ok(adopt(view, draft).map_or(Verdict::AsDeclared, Into::into))
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        settle(view, facts, true);
+    }
+}
+
+/// How a standby reaches its primary; becomes its `primary_conninfo`. The application name is the node's name, which is
+/// how repmgr and `synchronous_standby_names` know it.
+fn source(view: &View<'_>) -> Conninfo {
+    view.conninfo(&view.topology.primary)
+        .without("dbname")
+        .with("application_name", view.host)
+}
+
+/// A tenth more than the primary's databases must be free: WAL arrives while the copy runs.
+fn enough_room(view: &View<'_>) -> Result<(), Problem> {
+    let needed = view
+        .primary_server()
+        .map_or(0, |server| server.size / 10 * 11);
+    let directory = view.data_directory();
+    match view.facts().free.get(&directory) {
+        Some(free) if *free < needed => Err(Problem::refused(format!(
+            "too little disk for a clone: {} free, {} needed",
+            bytes(*free),
+            bytes(needed)
+        ))
+        .hint(format!(
+            "make room on the filesystem of `{directory}`, or name another in `postgresql_data_directory`"
+        ))),
+        _ => Ok(()),
+    }
+}

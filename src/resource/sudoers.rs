@@ -1,0 +1,62 @@
+//! `sudoers`: exactly these commands, for one user, without a password or a terminal.
+
+use serde::Deserialize;
+
+use super::file::File;
+use super::{Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sudoers {
+    /// The file's name in `/etc/sudoers.d`; without a dot, or sudo ignores it.
+    name: String,
+    user: String,
+    /// Full paths with their arguments.
+    commands: Vec<String>,
+}
+
+impl Sudoers {
+    fn file(&self) -> File {
+        let escape = |command: &String| {
+            // Special in sudoers(5), "Other special characters and reserved words".
+            command
+                .replace('\\', r"\\")
+                .replace(',', r"\,")
+                .replace(':', r"\:")
+                .replace('=', r"\=")
+        };
+        let commands: Vec<String> = self.commands.iter().map(escape).collect();
+        File {
+            path: format!("/etc/sudoers.d/{}", self.name),
+            content: Some(format!(
+                "# Written by pgha.\nDefaults:{user} !requiretty\n{user} ALL=(root) NOPASSWD: \\\n    {}\n",
+                commands.join(", \\\n    "),
+                user = self.user,
+            )),
+            mode: "0440".to_owned(),
+            owner: "root".to_owned(),
+            group: "root".to_owned(),
+            validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
+        }
+    }
+}
+
+impl Resource for Sudoers {
+    fn subject(&self) -> String {
+        self.file().path
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        self.file().probes(view)
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        self.file().verdict(view)
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        self.file().settle(view, facts);
+    }
+}
