@@ -1,6 +1,16 @@
 //! What must be the same on all hosts of a cluster.
 
-use super::{Database, User};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::load::Loaded;
+use super::{Database, User, Way, names};
+use crate::problem::{Problem, Source, Span, did_you_mean};
+
+/// The groups whose hosts make up the cluster.
+const GROUPS: [&str; 3] = ["postgres", "witness", "pgbouncer"];
 
 /// The variables that describe the cluster as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,4 +29,185 @@ pub struct ClusterVars {
     pub databases: Vec<Database>,
     pub repmgr_database: String,
     pub repmgr_user: String,
+}
+
+/// Compares the hosts of the cluster with each other.
+pub(super) fn check(
+    groups: &BTreeMap<String, Vec<String>>,
+    loaded: &IndexMap<String, Loaded>,
+    source: &Arc<Source>,
+) -> Result<ClusterVars, Vec<Problem>> {
+    let is_in = |host: &str, group: &str| {
+        groups
+            .get(group)
+            .is_some_and(|hosts| hosts.iter().any(|member| member == host))
+    };
+    let members: Vec<&Loaded> = loaded
+        .values()
+        .filter(|loaded| GROUPS.iter().any(|group| is_in(&loaded.host.name, group)))
+        .collect();
+    let nodes: Vec<&Loaded> = members
+        .iter()
+        .copied()
+        .filter(|loaded| is_in(&loaded.host.name, "postgres"))
+        .collect();
+    let Some(first) = nodes.first() else {
+        return Err(vec![
+            Problem::input("no host is in the group `postgres`")
+                .at(&Span {
+                    source: source.clone(),
+                    start: 0,
+                    len: 0,
+                })
+                .hint("put the hosts that run PostgreSQL below `all: children: postgres: hosts:`"),
+        ]);
+    };
+    let mut problems = differences(&members);
+    problems.extend(shared_addresses(&members));
+    problems.extend(shared_ids(&members));
+    for variable in ["cluster_initial_primary", "cluster_preferred_primary"] {
+        problems.extend(no_member(variable, first, &nodes));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let shared = &first.host.variables;
+    Ok(ClusterVars {
+        name: shared.cluster_name.clone(),
+        initial_primary: shared
+            .cluster_initial_primary
+            .clone()
+            .unwrap_or_else(|| first.host.name.clone()),
+        preferred_primary: shared.cluster_preferred_primary.clone(),
+        postgresql_version: shared.postgresql_version,
+        users: shared.postgresql_users.clone(),
+        databases: shared.postgresql_databases.clone(),
+        repmgr_database: shared.repmgr_database.clone(),
+        repmgr_user: shared.repmgr_user.clone(),
+    })
+}
+
+/// Variables of the whole cluster that hosts do not agree on.
+fn differences(members: &[&Loaded]) -> Vec<Problem> {
+    let Some((first, others)) = members.split_first() else {
+        return Vec::new();
+    };
+    let value = |loaded: &Loaded, variable: &str| loaded.host.vars.get(variable).cloned();
+    let is_same = |other: &Loaded, variable: &str| match variable {
+        names::PASSWORD => {
+            other.passwords.get(&other.host.variables.repmgr_user)
+                == first.passwords.get(&first.host.variables.repmgr_user)
+        }
+        "postgresql_users" => {
+            value(first, variable) == value(other, variable) && first.passwords == other.passwords
+        }
+        _ => value(first, variable) == value(other, variable),
+    };
+    names::CLUSTER
+        .iter()
+        .filter_map(|variable| {
+            let other = others.iter().find(|other| !is_same(other, variable))?;
+            let place = |loaded: &Loaded| match loaded.given.get(*variable) {
+                Some(given) => format!("`{}` ({})", loaded.host.name, given.key),
+                None => format!("`{}` (the default)", loaded.host.name),
+            };
+            let problem = Problem::input(format!(
+                "`{variable}` differs between hosts of one cluster: {} and {}",
+                place(first),
+                place(other)
+            ))
+            .hint("set it once, in `group_vars/all.yml`");
+            let given = other.given.get(*variable).or(first.given.get(*variable));
+            Some(match given {
+                Some(given) if *variable != names::PASSWORD => problem.at(&given.key),
+                _ => problem,
+            })
+        })
+        .collect()
+}
+
+/// Two names for one machine.
+fn shared_addresses(members: &[&Loaded]) -> Vec<Problem> {
+    let key = |loaded: &Loaded| match &loaded.host.connection.way {
+        Way::Local => ("this machine".to_owned(), 0),
+        Way::Ssh { address, port, .. } => (format!("`{address}`"), port.unwrap_or(22)),
+    };
+    let mut problems = Vec::new();
+    for (index, second) in members.iter().enumerate() {
+        let (address, port) = key(second);
+        let Some(first) = members[..index]
+            .iter()
+            .find(|first| key(first) == (address.clone(), port))
+        else {
+            continue;
+        };
+        let at = if port == 0 || port == 22 {
+            String::new()
+        } else {
+            format!(" port {port}")
+        };
+        let given = ["ansible_host", "ansible_ssh_host", "ansible_connection"]
+            .iter()
+            .find_map(|name| second.given.get(*name));
+        problems.push(
+            Problem::input(format!(
+                "`{}` and `{}` are the same machine: {address}{at}",
+                first.host.name, second.host.name
+            ))
+            .at(given.map_or(&second.host.span, |given| &given.node.span))
+            .hint("give each host its own `ansible_host`; one host can be in several groups"),
+        );
+    }
+    problems
+}
+
+/// Two nodes with one id.
+fn shared_ids(members: &[&Loaded]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, second) in members.iter().enumerate() {
+        let Some(id) = second.host.variables.repmgr_node_id else {
+            continue;
+        };
+        let Some(first) = members[..index]
+            .iter()
+            .find(|first| first.host.variables.repmgr_node_id == Some(id))
+        else {
+            continue;
+        };
+        let problem = Problem::input(format!(
+            "`{}` and `{}` have the same `repmgr_node_id`: {id}",
+            first.host.name, second.host.name
+        ))
+        .hint("give each node its own, below the host");
+        problems.push(match second.given.get("repmgr_node_id") {
+            Some(given) => problem.at(&given.node.span),
+            None => problem,
+        });
+    }
+    problems
+}
+
+/// A variable that names a host which is no node of the cluster.
+fn no_member(variable: &str, first: &Loaded, nodes: &[&Loaded]) -> Option<Problem> {
+    let given = first.given.get(variable)?;
+    let name = given.node.as_str()?;
+    let names = || nodes.iter().map(|node| node.host.name.as_str());
+    if names().any(|node| node == name) {
+        return None;
+    }
+    let problem = Problem::input(format!(
+        "`{variable}` names `{}`, which is not in the group `postgres`",
+        name.escape_debug()
+    ))
+    .at(&given.node.span);
+    Some(match did_you_mean(name, names()) {
+        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+        None => problem.hint(format!(
+            "its hosts are {}",
+            names()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )),
+    })
 }

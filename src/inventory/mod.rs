@@ -2,9 +2,18 @@
 
 mod cluster;
 mod connection;
+mod hba;
 mod host;
+mod layers;
+mod load;
+mod names;
+mod rules;
 mod select;
 mod sources;
+mod ssh;
+mod ssh_args;
+mod tree;
+mod typed;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -14,11 +23,11 @@ use indexmap::IndexMap;
 pub use cluster::ClusterVars;
 pub use connection::{Connection, Way};
 pub use host::Host;
+pub use load::load;
 pub use select::select;
 pub use sources::{ExtraVar, Sources};
 pub use variables::{Database, User, Variables};
 
-use crate::problem::Problems;
 use crate::secret::Secrets;
 
 /// Everything that the user declared about hosts.
@@ -46,12 +55,5 @@ impl Inventory {
     }
 }
 
-/// Reads an inventory and all its variables.
-///
-/// # Errors
-///
-/// Everything that is wrong, as far as it can be told together.
-pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
-    let _ = sources;
-    todo!()
-}
+#[cfg(test)]
+mod tests;

@@ -118,7 +118,7 @@ impl Lowering<'_> {
         let mut at = from;
         for line in gap.split_inclusive('\n') {
             let code = match line.find('#') {
-                Some(0) => "",
+                Some(0) => &line[..0],
                 Some(hash) if line[..hash].ends_with([' ', '\t']) => &line[..hash],
                 _ => line,
             };

@@ -1,0 +1,292 @@
+//! What pgha's variables may hold.
+
+use super::layers::Vars;
+use super::{Database, User, Variables, hba};
+use crate::problem::{Problem, Span, did_you_mean};
+use crate::yaml::Node;
+
+const ATTRIBUTES: [&str; 14] = [
+    "SUPERUSER",
+    "NOSUPERUSER",
+    "CREATEDB",
+    "NOCREATEDB",
+    "CREATEROLE",
+    "NOCREATEROLE",
+    "INHERIT",
+    "NOINHERIT",
+    "LOGIN",
+    "NOLOGIN",
+    "REPLICATION",
+    "NOREPLICATION",
+    "BYPASSRLS",
+    "NOBYPASSRLS",
+];
+
+/// The most bytes of a name in PostgreSQL.
+const MAX_NAME: usize = 63;
+
+/// Everything that is wrong with the variables of one host; `vars` tells where they stand.
+pub(super) fn check(variables: &Variables, vars: &Vars) -> Vec<Problem> {
+    let mut rules = Rules {
+        vars,
+        problems: Vec::new(),
+    };
+    rules.cluster(variables);
+    rules.postgres(variables);
+    rules.users(&variables.postgresql_users);
+    rules.databases(&variables.postgresql_databases);
+    rules.others(variables);
+    rules.problems
+}
+
+struct Rules<'a> {
+    vars: &'a Vars,
+    problems: Vec<Problem>,
+}
+
+impl Rules<'_> {
+    fn node(&self, variable: &str) -> Option<&Node> {
+        self.vars.get(variable).map(|given| &given.node)
+    }
+
+    fn place(&self, variable: &str) -> Option<Span> {
+        self.node(variable).map(|node| node.span.clone())
+    }
+
+    /// The place of an item of a list, and of a key in it.
+    fn item(&self, variable: &str, index: usize, key: Option<&str>) -> Option<Span> {
+        let item = self.node(variable)?.as_sequence()?.get(index)?;
+        let inner = key.and_then(|key| item.as_map()?.get(key));
+        Some(inner.unwrap_or(item).span.clone())
+    }
+
+    fn say(&mut self, place: Option<Span>, what: impl Into<String>, hint: &str) {
+        let problem = Problem::input(what).hint(hint);
+        self.problems.push(match place {
+            Some(span) => problem.at(&span),
+            None => problem,
+        });
+    }
+
+    fn cluster(&mut self, variables: &Variables) {
+        let name = &variables.cluster_name;
+        let is_word = name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        if name.is_empty() || name.len() > MAX_NAME || !is_word {
+            self.say(
+                self.place("cluster_name"),
+                format!("`{}` is no name of a cluster", name.escape_debug()),
+                "a name has at most 63 letters, digits, `_` and `-`",
+            );
+        }
+    }
+
+    fn postgres(&mut self, variables: &Variables) {
+        if let Some(version) = variables.postgresql_version
+            && !(10..100).contains(&version)
+        {
+            self.say(
+                self.place("postgresql_version"),
+                format!("`{version}` is no major version of PostgreSQL that pgha knows"),
+                "write for example `17`",
+            );
+        }
+        if let Some(path) = &variables.postgresql_data_directory {
+            let is_plain = path.starts_with('/')
+                && path.trim_end_matches('/').len() > 1
+                && !path.chars().any(char::is_control)
+                && !path.split('/').any(|part| part == ".." || part == ".");
+            if !is_plain {
+                self.say(
+                    self.place("postgresql_data_directory"),
+                    format!("`{}` cannot be a data directory", path.escape_debug()),
+                    "write an absolute path without `.` and `..`",
+                );
+            }
+        }
+        for (index, line) in variables.postgresql_hba.iter().enumerate() {
+            if let Err(problem) = hba::check(line) {
+                let place = self.item("postgresql_hba", index, None);
+                self.problems.push(match place {
+                    Some(span) => problem.at(&span),
+                    None => problem,
+                });
+            }
+        }
+        for (variable, settings) in [
+            ("postgresql_settings", &variables.postgresql_settings),
+            ("repmgr_settings", &variables.repmgr_settings),
+            ("pgbouncer_settings", &variables.pgbouncer_settings),
+        ] {
+            for (name, value) in settings {
+                self.setting(variable, name, value);
+            }
+        }
+    }
+
+    fn setting(&mut self, variable: &str, name: &str, value: &str) {
+        let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
+        let entry = self
+            .node(variable)
+            .and_then(Node::as_map)
+            .and_then(|map| map.entry(name));
+        if !is_name {
+            self.say(
+                entry.map(|(key, _)| key.span.clone()),
+                format!("`{}` is no name of a setting", name.escape_debug()),
+                "a name has letters, digits, `_` and `.`",
+            );
+        } else if value.chars().any(char::is_control) {
+            self.say(
+                entry.map(|(_, node)| node.span.clone()),
+                format!("the setting `{name}` holds a control character or a line break"),
+                "write the value on one line",
+            );
+        }
+    }
+
+    fn users(&mut self, users: &[User]) {
+        const LIST: &str = "postgresql_users";
+        for (index, user) in users.iter().enumerate() {
+            self.name(self.item(LIST, index, Some("name")), "role", &user.name);
+            if users[..index].iter().any(|other| other.name == user.name) {
+                self.say(
+                    self.item(LIST, index, Some("name")),
+                    format!("the role `{}` is listed twice", user.name.escape_debug()),
+                    "make one entry of the two",
+                );
+            }
+            for attribute in &user.attributes {
+                self.attribute(self.item(LIST, index, Some("attributes")), attribute);
+            }
+            for role in &user.member_of {
+                self.name(self.item(LIST, index, Some("member_of")), "role", role);
+            }
+        }
+    }
+
+    fn attribute(&mut self, place: Option<Span>, attribute: &str) {
+        let upper = attribute.to_ascii_uppercase();
+        let is_limit = upper
+            .strip_prefix("CONNECTION LIMIT ")
+            .is_some_and(|limit| limit.trim().parse::<i32>().is_ok_and(|limit| limit >= -1));
+        if is_limit || ATTRIBUTES.contains(&upper.as_str()) {
+            return;
+        }
+        let hint = match did_you_mean(&upper, ATTRIBUTES) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "attributes are `CREATEDB`, `CREATEROLE`, `REPLICATION`, `NOLOGIN`, … and `CONNECTION LIMIT n`".to_owned(),
+        };
+        self.say(
+            place,
+            format!("`{}` is no attribute of a role", attribute.escape_debug()),
+            &hint,
+        );
+    }
+
+    fn databases(&mut self, databases: &[Database]) {
+        const LIST: &str = "postgresql_databases";
+        for (index, database) in databases.iter().enumerate() {
+            let place = self.item(LIST, index, Some("name"));
+            self.name(place.clone(), "database", &database.name);
+            if databases[..index]
+                .iter()
+                .any(|other| other.name == database.name)
+            {
+                self.say(
+                    place,
+                    format!(
+                        "the database `{}` is listed twice",
+                        database.name.escape_debug()
+                    ),
+                    "make one entry of the two",
+                );
+            }
+            if let Some(owner) = &database.owner {
+                self.name(self.item(LIST, index, Some("owner")), "role", owner);
+            }
+            for extension in &database.extensions {
+                self.name(
+                    self.item(LIST, index, Some("extensions")),
+                    "extension",
+                    extension,
+                );
+            }
+        }
+    }
+
+    /// A name of anything in PostgreSQL: quotes and spaces are allowed, since pgha quotes names.
+    fn name(&mut self, place: Option<Span>, thing: &str, name: &str) {
+        let fault = if name.is_empty() {
+            "is empty".to_owned()
+        } else if name.len() > MAX_NAME {
+            format!(
+                "has {} bytes; PostgreSQL cuts names off after {MAX_NAME}",
+                name.len()
+            )
+        } else if name.chars().any(char::is_control) {
+            "holds a control character or a line break".to_owned()
+        } else {
+            return;
+        };
+        self.say(
+            place,
+            format!("the name of a {thing} {fault}"),
+            "choose another name",
+        );
+    }
+
+    fn others(&mut self, variables: &Variables) {
+        for (variable, thing, name) in [
+            ("repmgr_database", "database", &variables.repmgr_database),
+            ("repmgr_user", "role", &variables.repmgr_user),
+        ] {
+            self.name(self.place(variable), thing, name);
+        }
+        for (variable, port) in [
+            ("postgresql_port", variables.postgresql_port),
+            ("pgbouncer_port", variables.pgbouncer_port),
+        ] {
+            if port == 0 {
+                self.say(
+                    self.place(variable),
+                    "a port is a number from 1 to 65535, found `0`",
+                    "leave it out for the usual one",
+                );
+            }
+        }
+        for (variable, text) in [
+            (
+                "postgresql_listen_addresses",
+                &variables.postgresql_listen_addresses,
+            ),
+            (
+                "pgbouncer_listen_address",
+                &variables.pgbouncer_listen_address,
+            ),
+            ("repmgr_location", &variables.repmgr_location),
+        ] {
+            if text.is_empty() || text.chars().any(char::is_control) {
+                self.say(
+                    self.place(variable),
+                    format!("`{variable}` is empty or holds a control character"),
+                    "write one line of text, or leave it out",
+                );
+            }
+        }
+        if variables
+            .repmgr_node_id
+            .is_some_and(|id| id == 0 || i32::try_from(id).is_err())
+        {
+            self.say(
+                self.place("repmgr_node_id"),
+                "a node id is a number from 1 to 2147483647",
+                "leave it out, and pgha numbers the nodes in the order of the inventory",
+            );
+        }
+    }
+}

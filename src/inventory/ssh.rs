@@ -1,0 +1,196 @@
+//! The variables that say how a host is reached → [`Connection`].
+
+use std::path::PathBuf;
+
+use serde::de::DeserializeOwned;
+
+use super::layers::{Given, Vars};
+use super::ssh_args;
+use super::{Connection, Sources, Way};
+use crate::problem::{Problem, Problems, Span, did_you_mean};
+use crate::yaml;
+
+/// The connection of one host, and where its key file is named.
+pub(super) struct Reached {
+    pub connection: Connection,
+    pub key_span: Option<Span>,
+}
+
+/// Reads the connection variables of the host `name`.
+pub(super) fn read(
+    name: &str,
+    vars: &Vars,
+    sources: &Sources,
+    problems: &mut Vec<Problem>,
+) -> Option<Reached> {
+    let before = problems.len();
+    let mut reader = Reader {
+        vars,
+        sources,
+        problems,
+    };
+    let become_user = reader.become_user();
+    let way = reader.way();
+    let address = reader.word(&["ansible_host", "ansible_ssh_host"]);
+    let port = reader.port();
+    let user = reader.word(&["ansible_user", "ansible_ssh_user"]);
+    let key = reader.key();
+    let options = reader.options();
+    if problems.len() > before {
+        return None;
+    }
+    let way = if way == "local" {
+        Way::Local
+    } else {
+        Way::Ssh {
+            address: address.unwrap_or_else(|| name.to_owned()),
+            port,
+            user,
+            private_key: key.as_ref().map(|(path, _)| path.clone()),
+            options,
+        }
+    };
+    let key_span = key.filter(|_| way != Way::Local).map(|(_, span)| span);
+    Some(Reached {
+        connection: Connection { way, become_user },
+        key_span,
+    })
+}
+
+struct Reader<'a> {
+    vars: &'a Vars,
+    sources: &'a Sources,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    fn given(&self, names: &[&'static str]) -> Option<(&'static str, &'a Given)> {
+        names
+            .iter()
+            .find_map(|name| self.vars.get(*name).map(|given| (*name, given)))
+            .filter(|(_, given)| !given.node.is_null())
+    }
+
+    fn decode<T: DeserializeOwned>(&mut self, names: &[&'static str]) -> Option<(T, &'a Given)> {
+        let (name, given) = self.given(names)?;
+        match yaml::decode(&given.node, &format!("`{name}`")) {
+            Ok(value) => Some((value, given)),
+            Err(Problems(found)) => {
+                self.problems.extend(found);
+                None
+            }
+        }
+    }
+
+    /// An address or a name: one word that `ssh` cannot take for an option.
+    fn word(&mut self, names: &[&'static str]) -> Option<String> {
+        let (text, given) = self.decode::<String>(names)?;
+        let is_word = !text.is_empty()
+            && !text.starts_with('-')
+            && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if !is_word {
+            self.problems.push(
+                Problem::input(format!(
+                    "`{}` is no {}",
+                    text.escape_debug(),
+                    match names[0] {
+                        "ansible_host" => "address of a host",
+                        _ => "name of a user",
+                    }
+                ))
+                .at(&given.node.span)
+                .hint("write one word that does not begin with `-`"),
+            );
+        }
+        Some(text)
+    }
+
+    fn port(&mut self) -> Option<u16> {
+        let (port, given) = self.decode::<u16>(&["ansible_port", "ansible_ssh_port"])?;
+        if port == 0 {
+            self.problems.push(
+                Problem::input("a port is a number from 1 to 65535, found `0`")
+                    .at(&given.node.span),
+            );
+        }
+        Some(port)
+    }
+
+    fn way(&mut self) -> String {
+        let Some((way, given)) = self.decode::<String>(&["ansible_connection"]) else {
+            return "ssh".to_owned();
+        };
+        match way.as_str() {
+            "ssh" | "local" => {}
+            "smart" => return "ssh".to_owned(),
+            _ => {
+                let hint = match did_you_mean(&way, ["ssh", "local"]) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "write `ssh`, or `local` for this very machine".to_owned(),
+                };
+                self.problems.push(
+                    Problem::input(format!(
+                        "`ansible_connection` is `ssh` or `local`, found `{}`",
+                        way.escape_debug()
+                    ))
+                    .at(&given.node.span)
+                    .hint(hint),
+                );
+            }
+        }
+        way
+    }
+
+    fn become_user(&mut self) -> Option<String> {
+        if let Some((method, given)) = self.decode::<String>(&["ansible_become_method"])
+            && method != "sudo"
+        {
+            self.problems.push(
+                Problem::input(format!(
+                    "`ansible_become_method` can only be `sudo`, found `{}`",
+                    method.escape_debug()
+                ))
+                .at(&given.node.span)
+                .hint("let the user run `sudo -n`, or connect as `root`"),
+            );
+        }
+        let user = self.word(&["ansible_become_user"]);
+        let (is_set, _) = self.decode::<bool>(&["ansible_become"])?;
+        is_set.then(|| user.unwrap_or_else(|| "root".to_owned()))
+    }
+
+    fn key(&mut self) -> Option<(PathBuf, Span)> {
+        let (text, given) =
+            self.decode::<String>(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?;
+        match self.absolute(&text) {
+            Ok(path) => Some((path, given.node.span.clone())),
+            Err(problem) => {
+                self.problems.push(problem.at(&given.node.span));
+                None
+            }
+        }
+    }
+
+    fn absolute(&self, text: &str) -> Result<PathBuf, Problem> {
+        ssh_args::absolute(text, &self.sources.folder, self.sources.home.as_deref())
+    }
+
+    fn options(&mut self) -> Vec<(String, String)> {
+        let mut options = Vec::new();
+        for name in [
+            "ansible_ssh_args",
+            "ansible_ssh_common_args",
+            "ansible_ssh_extra_args",
+        ] {
+            let Some((text, given)) = self.decode::<String>(&[name]) else {
+                continue;
+            };
+            let found = ssh_args::parse(&text, &|path| self.absolute(path));
+            match found {
+                Ok(found) => options.extend(found),
+                Err(problem) => self.problems.push(problem.at(&given.node.span)),
+            }
+        }
+        options
+    }
+}

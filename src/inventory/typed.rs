@@ -1,0 +1,251 @@
+//! pgha's own variables, from what the user wrote to [`Variables`].
+
+use std::collections::BTreeMap;
+
+use super::layers::{Given, Vars};
+use super::{Variables, names, rules};
+use crate::problem::{Problem, Problems, Span};
+use crate::yaml::{self, Key, Map, Node, Value};
+
+/// The variables of one host, and the passwords that stood among them.
+pub(super) struct Typed {
+    pub variables: Variables,
+    /// By role.
+    pub passwords: BTreeMap<String, String>,
+}
+
+/// Variables by name.
+pub(super) fn to_json(variables: &Variables) -> serde_json::Map<String, serde_json::Value> {
+    match serde_json::to_value(variables) {
+        Ok(serde_json::Value::Object(map)) => map,
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// Reads pgha's variables of one host.
+pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
+    let before = problems.len();
+    let mut typed = Typed {
+        variables: Variables::default(),
+        passwords: BTreeMap::new(),
+    };
+    let mut whole = to_json(&typed.variables);
+    for (name, given) in vars {
+        if !names::is_pgha(name) {
+            continue;
+        }
+        if name != names::PASSWORD
+            && let Err(problem) = refuse_templates(&given.node)
+        {
+            problems.push(problem);
+            continue;
+        }
+        match normal(name, given, &mut typed.passwords).and_then(|node| one(name, &given.key, node))
+        {
+            Ok(value) => whole.extend(value),
+            Err(found) => problems.extend(found.0),
+        }
+    }
+    if problems.len() > before {
+        return None;
+    }
+    match serde_json::from_value(serde_json::Value::Object(whole)) {
+        Ok(variables) => typed.variables = variables,
+        Err(error) => problems.push(Problem::input("pgha's variables do not fit").because(error)),
+    }
+    if let Some(password) = vars.get(names::PASSWORD) {
+        let role = typed.variables.repmgr_user.clone();
+        match self::password(&password.node) {
+            Ok(text) => {
+                if typed
+                    .passwords
+                    .get(&role)
+                    .is_some_and(|other| *other != text)
+                {
+                    problems.push(Problem::input(format!(
+                        "`{role}` has two passwords: one in `postgresql_users`, another at {}",
+                        password.node.span
+                    )));
+                }
+                typed.passwords.insert(role, text);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.extend(rules::check(&typed.variables, vars));
+    (problems.len() == before).then_some(typed)
+}
+
+/// Reads a single variable; gives it under its name, as the type of its field writes it.
+fn one(
+    name: &str,
+    key: &Span,
+    node: Node,
+) -> Result<serde_json::Map<String, serde_json::Value>, Problems> {
+    if name == names::PASSWORD {
+        return Ok(serde_json::Map::new());
+    }
+    let whole = Node {
+        span: key.clone(),
+        value: Value::Map(Map(vec![(
+            Key {
+                name: name.to_owned(),
+                span: key.clone(),
+            },
+            node,
+        )])),
+    };
+    let mut read = to_json(&yaml::decode::<Variables>(&whole, &format!("`{name}`"))?);
+    read.retain(|other, _| other == name);
+    Ok(read)
+}
+
+/// The value in the shape that its type expects, without passwords.
+fn normal(
+    name: &str,
+    given: &Given,
+    passwords: &mut BTreeMap<String, String>,
+) -> Result<Node, Problems> {
+    match name {
+        "postgresql_settings" | "repmgr_settings" | "pgbouncer_settings" => settings(&given.node),
+        "postgresql_users" => users(&given.node, passwords),
+        "postgresql_version" => version(&given.node),
+        _ => Ok(given.node.clone()),
+    }
+}
+
+fn version(node: &Node) -> Result<Node, Problems> {
+    let Value::Float(_) = node.value else {
+        return Ok(node.clone());
+    };
+    Err(Problem::input(format!(
+        "expected a major version, found {}",
+        node.describe()
+    ))
+    .at(&node.span)
+    .hint("write `17`: the package manager picks the minor version")
+    .into())
+}
+
+/// Settings are text: scalars as written, booleans as PostgreSQL shows them.
+fn settings(node: &Node) -> Result<Node, Problems> {
+    let Some(map) = node.as_map() else {
+        return Ok(node.clone());
+    };
+    let mut problems = Vec::new();
+    let mut texts = Map::default();
+    for (key, value) in map.iter() {
+        let text = match &value.value {
+            Value::Bool(true) => Some("on".to_owned()),
+            Value::Bool(false) => Some("off".to_owned()),
+            _ => value.scalar_text(),
+        };
+        match text {
+            Some(text) => texts.0.push((
+                key.clone(),
+                Node {
+                    value: Value::String(text),
+                    span: value.span.clone(),
+                },
+            )),
+            None if value.is_null() => problems.push(
+                Problem::input(format!("the setting `{}` has no value", key.name))
+                    .at(&key.span)
+                    .hint("write `''` for an empty one, or remove it"),
+            ),
+            None => problems.push(
+                Problem::input(format!(
+                    "expected the setting `{}` as one value, found {}",
+                    key.name,
+                    value.describe()
+                ))
+                .at(&value.span)
+                .hint("write a list as one text: `'a, b'`"),
+            ),
+        }
+    }
+    if problems.is_empty() {
+        Ok(Node {
+            value: Value::Map(texts),
+            span: node.span.clone(),
+        })
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Takes the passwords out of `postgresql_users`.
+fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, Problems> {
+    let Some(items) = node.as_sequence() else {
+        return Ok(node.clone());
+    };
+    let mut problems = Vec::new();
+    let mut users = Vec::new();
+    for item in items {
+        let mut user = item.clone();
+        if let Value::Map(map) = &mut user.value
+            && let Some(index) = map.0.iter().position(|(key, _)| key.name == "password")
+        {
+            let (_, secret) = map.0.remove(index);
+            let name = map.get("name").and_then(Node::as_str);
+            match (name, password(&secret)) {
+                (Some(name), Ok(text)) => {
+                    passwords.insert(name.to_owned(), text);
+                }
+                (None, _) => {}
+                (_, Err(problem)) => problems.push(problem),
+            }
+        }
+        users.push(user);
+    }
+    if problems.is_empty() {
+        Ok(Node {
+            value: Value::Sequence(users),
+            span: node.span.clone(),
+        })
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// A password's text. A problem names the place only: an excerpt would show the password.
+fn password(node: &Node) -> Result<String, Problem> {
+    let refuse = |what: &str, hint: &str| {
+        Err(Problem::input(format!("the password at {} {what}", node.span)).hint(hint))
+    };
+    match node.as_str() {
+        Some("") => refuse("is empty", "write one, or remove the key"),
+        Some(text) if text.chars().any(char::is_control) => refuse(
+            "holds a control character or a line break",
+            "write it on one line",
+        ),
+        Some(text) => Ok(text.to_owned()),
+        None if node.is_null() => refuse("is empty", "write one, or remove the key"),
+        None => refuse("is no text", "put it in quotes"),
+    }
+}
+
+/// Inventory values are literal, so a template in one is a mistake.
+fn refuse_templates(node: &Node) -> Result<(), Problem> {
+    match &node.value {
+        Value::Sequence(items) => items.iter().try_for_each(refuse_templates),
+        Value::Map(map) => map
+            .iter()
+            .filter(|(key, _)| key.name != "password")
+            .try_for_each(|(_, value)| refuse_templates(value)),
+        _ => literal(node),
+    }
+}
+
+/// Refuses a text with a template in it.
+pub(super) fn literal(node: &Node) -> Result<(), Problem> {
+    let is_template = |text: &str| text.contains("{{") || text.contains("{%");
+    match node.as_str() {
+        Some(text) if is_template(text) => Err(Problem::input(
+            "values in the inventory are literal, not templates",
+        )
+        .at(&node.span)
+        .hint("write the value itself; templates belong into playbooks and template files")),
+        _ => Ok(()),
+    }
+}
