@@ -21,3 +21,14 @@ pub struct Host {
     /// Where the private key file is named, for whoever looks whether it exists.
     pub key_span: Option<Span>,
 }
+
+impl Host {
+    /// Where the other hosts find it: `ansible_host`, else its name.
+    pub fn address(&self) -> String {
+        self.vars
+            .get("ansible_host")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or(&self.name)
+            .to_owned()
+    }
+}

@@ -1,5 +1,6 @@
 //! The plan: a value that is shown, stored, and interpreted.
 
+mod build;
 mod change;
 mod guard;
 mod op;
@@ -8,6 +9,7 @@ mod topology;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use build::Declaration;
 pub use change::{Action, Before, Change, Field, FileDiff, Shown};
 pub use guard::Guard;
 pub use op::{Op, ServiceAction};

@@ -118,6 +118,10 @@ fn wait(until: &Condition, seconds: u32) -> Vec<String> {
 pub(super) fn guard_line(guard: &Guard) -> String {
     match guard {
         Guard::PathAbsent { path } => format!("{} does not exist", clean_line(path)),
+        Guard::NoCluster { path } => {
+            format!("{} does not exist or is empty", clean_line(path))
+        }
+        Guard::PathExists { path } => format!("{} exists", clean_line(path)),
         Guard::FileIs { path, sha256 } => {
             let short: String = sha256.chars().take(12).collect();
             format!("{} has SHA-256 {}…", clean_line(path), clean_line(&short))
