@@ -1,10 +1,26 @@
 //! One long-lived `/bin/sh`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::time::Duration;
 
-use super::{Frame, Reply, Script, Sessions};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{sleep, timeout};
+
+use super::protocol::{self, Decoder};
+use super::refusal::{self, Target};
+use super::scripted::{self, Player};
+use super::ssh::Channel;
+use super::{Frame, Reply, Script, Sessions, Stream, local};
 use crate::inventory::Connection;
 use crate::problem::Problem;
+
+/// How long a new shell may take to answer: a slow directory service makes `sudo` and logins slow.
+const GREETING: Duration = Duration::from_secs(60);
+/// How long the last words on one stream are waited for once the other has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Where something listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,46 +29,277 @@ pub enum Endpoint {
     Tcp(String, u16),
 }
 
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "`{}`", path.display()),
+            Self::Tcp(host, port) => write!(f, "`{host}:{port}`"),
+        }
+    }
+}
+
+/// The three streams of a shell.
+pub(super) struct Pipes {
+    input: Box<dyn AsyncWrite + Send + Sync + Unpin>,
+    out: Box<dyn AsyncRead + Send + Sync + Unpin>,
+    err: Box<dyn AsyncRead + Send + Sync + Unpin>,
+}
+
+impl Pipes {
+    pub fn new(
+        input: impl AsyncWrite + Send + Sync + Unpin + 'static,
+        out: impl AsyncRead + Send + Sync + Unpin + 'static,
+        err: impl AsyncRead + Send + Sync + Unpin + 'static,
+    ) -> Self {
+        Self {
+            input: Box::new(input),
+            out: Box::new(out),
+            err: Box::new(err),
+        }
+    }
+}
+
+/// Who is at the other end.
+enum Peer {
+    Local(Pipes, tokio::process::Child),
+    Ssh(Pipes, Channel),
+    Scripted(Player),
+}
+
 /// One long-lived `/bin/sh` on one host.
-pub struct Shell {}
+pub struct Shell {
+    host: String,
+    peer: Peer,
+    tag: String,
+    decoder: Decoder,
+    exchanges: u64,
+    /// An exchange began and did not end: what its script did is not known, and nothing more can be said to this shell.
+    broken: bool,
+}
 
 impl Shell {
+    /// Opens the connection (or shares the one that another shell on this host has) and starts the shell, as the user
+    /// that the connection says.
     pub async fn open(
-        _host: &str,
-        _connection: &Connection,
-        _sessions: &Sessions,
+        host: &str,
+        connection: &Connection,
+        sessions: &Sessions,
     ) -> Result<Self, Problem> {
-        todo!()
+        let become_user = connection.become_user.as_deref();
+        let Some(target) = Target::new(host, &connection.way) else {
+            return Self::local(host, become_user).await;
+        };
+        let (channel, pipes) = Channel::open(&target, become_user, sessions).await?;
+        Self::new(host, Peer::Ssh(pipes, channel))
+            .greet(become_user)
+            .await
     }
 
-    pub async fn local(_host: &str, _become_user: Option<&str>) -> Result<Self, Problem> {
-        todo!()
+    /// A shell on this very machine ([`Way::Local`](crate::inventory::Way::Local)).
+    pub async fn local(host: &str, become_user: Option<&str>) -> Result<Self, Problem> {
+        let (child, pipes) = local::start(host, become_user)?;
+        Self::new(host, Peer::Local(pipes, child))
+            .greet(become_user)
+            .await
     }
 
+    /// A shell that is played: `answer` gives one reply per step of the script that it is shown.
     pub fn scripted(
-        _host: &str,
-        _answer: impl FnMut(&Script) -> Vec<Reply> + Send + 'static,
+        host: &str,
+        answer: impl FnMut(&Script) -> Vec<Reply> + Send + 'static,
     ) -> Self {
-        todo!()
+        Self::new(host, Peer::Scripted(Mutex::new(Box::new(answer))))
     }
 
+    fn new(host: &str, peer: Peer) -> Self {
+        let tag = format!("{:032x}", rand::random::<u128>());
+        Self {
+            host: host.to_owned(),
+            peer,
+            decoder: Decoder::new(&tag),
+            tag,
+            exchanges: 0,
+            broken: false,
+        }
+    }
+
+    /// Waits for the shell's first words, so that what `sudo` refuses is known before anything is sent.
+    async fn greet(mut self, become_user: Option<&str>) -> Result<Self, Problem> {
+        let (Peer::Local(pipes, _) | Peer::Ssh(pipes, _)) = &mut self.peer else {
+            return Ok(self);
+        };
+        let hello = protocol::hello(&self.tag);
+        let mut ignore = |_| {};
+        let waiting = pump(
+            pipes,
+            &mut self.decoder,
+            &hello,
+            &mut ignore,
+            Decoder::greeted,
+        );
+        match timeout(GREETING, waiting).await {
+            Ok(true) => Ok(self),
+            Ok(false) => Err(refusal::shell(
+                &self.host,
+                become_user,
+                &self.decoder.stray(),
+            )),
+            Err(_) => {
+                let seconds = GREETING.as_secs();
+                let what = format!("the shell did not answer within {seconds} s");
+                let problem = Problem::unreachable(what).on(&self.host);
+                Err(problem.because(self.decoder.stray()))
+            }
+        }
+    }
+
+    /// The host's name in the inventory.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Writes the whole script at once, and reads until its final marker; `on_frame` is called as lines come. A step
+    /// that fails is a frame; an error says that the script was cut short: what it did is then not known.
     pub async fn exchange(
         &mut self,
-        _script: &Script,
-        _on_frame: &mut (dyn FnMut(Frame) + Send),
+        script: &Script,
+        on_frame: &mut (dyn FnMut(Frame) + Send),
     ) -> Result<(), Problem> {
-        todo!()
+        if self.broken {
+            let problem = Problem::unreachable("the connection was lost before");
+            return Err(problem.on(&self.host));
+        }
+        let bodies = script.steps.iter().map(|step| &step.body);
+        if bodies
+            .chain([&script.prelude])
+            .any(|text| text.contains('\0'))
+        {
+            return Err(Problem::failed("a script holds a NUL byte").on(&self.host));
+        }
+        self.exchanges += 1;
+        self.decoder.expect(self.exchanges);
+        self.broken = true;
+        let decoder = &mut self.decoder;
+        let whole = match &mut self.peer {
+            Peer::Local(pipes, _) | Peer::Ssh(pipes, _) => {
+                let text = protocol::encode(script, self.exchanges);
+                let finished = |decoder: &Decoder| decoder.finished().is_some();
+                pump(pipes, decoder, &text, on_frame, finished).await
+            }
+            Peer::Scripted(player) => {
+                scripted::play(player, script, self.exchanges, &self.tag, decoder, on_frame)
+            }
+        };
+        if !whole {
+            return Err(self.lost().await);
+        }
+        self.broken = false;
+        match self.decoder.finished() {
+            Some(0) | None => Ok(()),
+            Some(code) => {
+                let what = format!("the script's prelude ended it, with exit code {code}");
+                let problem = Problem::failed(what).on(&self.host);
+                Err(problem.because(self.decoder.stray()))
+            }
+        }
     }
 
+    async fn lost(&self) -> Problem {
+        let stands = match &self.peer {
+            Peer::Ssh(_, channel) => channel.stands().await,
+            Peer::Local(..) => true,
+            Peer::Scripted(_) => false,
+        };
+        let what = if stands {
+            "the shell ended"
+        } else {
+            "lost the connection"
+        };
+        let when = match self.decoder.current() {
+            Some(id) => format!("while step {id} was running"),
+            None => "between two steps".to_owned(),
+        };
+        let problem = Problem::unreachable(format!("{what} {when}"))
+            .on(&self.host)
+            .hint("what that step did is not known: run the same command again, it looks first");
+        let stray = self.decoder.stray();
+        if stray.is_empty() {
+            problem
+        } else {
+            problem.because(stray)
+        }
+    }
+
+    /// How many exchanges there were.
     pub fn exchanges(&self) -> u64 {
-        todo!()
+        self.exchanges
     }
 
-    pub async fn forward(&self, _remote: &Endpoint) -> Result<Endpoint, Problem> {
-        todo!()
+    /// Where on this machine one can reach what listens at `remote` on the host: for [`Way::Local`](crate::inventory::Way::Local) that very place,
+    /// otherwise a socket that lives as long as the connection.
+    pub async fn forward(&self, remote: &Endpoint) -> Result<Endpoint, Problem> {
+        match &self.peer {
+            Peer::Ssh(_, channel) => channel.forward(&self.host, remote).await,
+            Peer::Local(..) | Peer::Scripted(_) => Ok(remote.clone()),
+        }
     }
 
+    /// The process of a local shell.
+    pub fn process(&self) -> Option<u32> {
+        match &self.peer {
+            Peer::Local(_, child) => child.id(),
+            Peer::Ssh(..) | Peer::Scripted(_) => None,
+        }
+    }
+
+    /// Ends the shell, and the connection if no other shell uses it.
     pub async fn close(self) {
-        todo!()
+        match self.peer {
+            Peer::Local(pipes, mut child) => {
+                drop(pipes);
+                let _ = timeout(LAST_WORDS, child.wait()).await;
+            }
+            Peer::Ssh(pipes, channel) => {
+                drop(pipes);
+                channel.close().await;
+            }
+            Peer::Scripted(_) => {}
+        }
     }
+}
+
+/// Writes and reads at once, so that neither side waits for the other, until `done`; `false` if the streams ended first.
+async fn pump(
+    pipes: &mut Pipes,
+    decoder: &mut Decoder,
+    text: &str,
+    on_frame: &mut (dyn FnMut(Frame) + Send),
+    done: impl Fn(&Decoder) -> bool,
+) -> bool {
+    let Pipes { input, out, err } = pipes;
+    let mut writing = pin!(async {
+        input.write_all(text.as_bytes()).await?;
+        input.flush().await
+    });
+    let (mut written, mut out_open, mut err_open) = (false, true, true);
+    let (mut out_bytes, mut err_bytes) = (vec![0; 1 << 16], vec![0; 1 << 14]);
+    while !done(decoder) {
+        if !out_open && !err_open {
+            return false;
+        }
+        tokio::select! {
+            // A shell that is gone shows as the end of its output.
+            _ = &mut writing, if !written => written = true,
+            read = out.read(&mut out_bytes), if out_open => match read {
+                Ok(count) if count > 0 => decoder.feed(Stream::Out, &out_bytes[..count], on_frame),
+                _ => out_open = false,
+            },
+            read = err.read(&mut err_bytes), if err_open => match read {
+                Ok(count) if count > 0 => decoder.feed(Stream::Err, &err_bytes[..count], on_frame),
+                _ => err_open = false,
+            },
+            () = sleep(LAST_WORDS), if !(out_open && err_open) => return false,
+        }
+    }
+    true
 }
