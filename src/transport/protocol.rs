@@ -143,10 +143,7 @@ impl Cutter {
                 continue;
             }
             self.after_carriage = by_carriage;
-            if let Some(marker) = line
-                .strip_prefix(&*self.prefix)
-                .and_then(|rest| parse(rest))
-            {
+            if let Some(marker) = line.strip_prefix(&*self.prefix).and_then(parse) {
                 self.empty = false;
                 events.push_back(marker);
                 continue;
@@ -194,6 +191,8 @@ pub struct Decoder {
     sides: [Side; 2],
     sequence: u64,
     current: Option<u32>,
+    /// The step that ended last.
+    last: Option<u32>,
     /// The last lines printed outside every step: what a login shell's startup files, `sudo` or the prelude said.
     stray: VecDeque<String>,
 }
@@ -213,6 +212,7 @@ impl Decoder {
             sides: [side(Stream::Out, false), side(Stream::Err, true)],
             sequence: 0,
             current: None,
+            last: None,
             stray: VecDeque::new(),
         }
     }
@@ -220,15 +220,19 @@ impl Decoder {
     /// Begins the exchange with this number.
     pub fn expect(&mut self, sequence: u64) {
         self.sequence = sequence;
+        self.last = None;
         self.stray.clear();
         for side in &mut self.sides {
             side.done = None;
         }
     }
 
-    /// The step that has begun and not ended.
-    pub fn current(&self) -> Option<u32> {
-        self.current
+    /// How far the script came, in words; `None` if no step began.
+    pub fn place(&self) -> Option<String> {
+        let running = self
+            .current
+            .map(|id| format!("while step {id} was running"));
+        running.or_else(|| self.last.map(|id| format!("after step {id}")))
     }
 
     /// Whether the shell answered [`hello`] on both streams.
@@ -260,6 +264,7 @@ impl Decoder {
                 (self.current, self.sides[0].ended, self.sides[1].ended)
             {
                 self.current = None;
+                self.last = Some(id);
                 for side in &mut self.sides {
                     (side.inside, side.ended) = (false, None);
                 }

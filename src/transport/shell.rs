@@ -193,15 +193,18 @@ impl Shell {
         if !whole {
             return Err(self.lost().await);
         }
-        self.broken = false;
-        match self.decoder.finished() {
-            Some(0) | None => Ok(()),
-            Some(code) => {
+        match (self.decoder.finished(), self.decoder.place()) {
+            (Some(0) | None, _) => self.broken = false,
+            // The enclosing subshell ends with 0 of itself.
+            (Some(_), Some(_)) => return Err(self.lost().await),
+            (Some(code), None) => {
+                self.broken = false;
                 let what = format!("the script's prelude ended it, with exit code {code}");
                 let problem = Problem::failed(what).on(&self.host);
-                Err(problem.because(self.decoder.stray()))
+                return Err(problem.because(self.decoder.stray()));
             }
         }
+        Ok(())
     }
 
     async fn lost(&self) -> Problem {
@@ -215,10 +218,8 @@ impl Shell {
         } else {
             "lost the connection"
         };
-        let when = match self.decoder.current() {
-            Some(id) => format!("while step {id} was running"),
-            None => "between two steps".to_owned(),
-        };
+        let place = self.decoder.place();
+        let when = place.as_deref().unwrap_or("before the first step");
         let problem = Problem::unreachable(format!("{what} {when}"))
             .on(&self.host)
             .hint("what that step did is not known: run the same command again, it looks first");
