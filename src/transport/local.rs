@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use super::shell::Pipes;
+use super::pipes::Pipes;
 use crate::problem::Problem;
 
 /// Becomes the user `$1`, by `sudo` only where that is another one than now.

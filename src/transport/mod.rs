@@ -1,6 +1,10 @@
 //! One long-lived `/bin/sh` per host, and the framed protocol spoken with it.
 
+mod cutter;
+pub mod decoder;
+mod escalation;
 mod local;
+mod pipes;
 pub mod protocol;
 mod refusal;
 mod scripted;

@@ -1,8 +1,7 @@
-//! From what ssh and sudo print to a problem with a hint.
+//! From what ssh prints to a problem with a hint.
 
 use std::path::Path;
 
-use super::local::BECOME;
 use crate::inventory::Way;
 use crate::problem::Problem;
 
@@ -196,69 +195,6 @@ fn explain(target: &Target<'_>, text: &str) -> (String, String) {
     )
 }
 
-/// Why a connection that stands gives no shell: the login shell's or sudo's own words.
-pub(super) fn shell(host: &str, become_user: Option<&str>, text: &str) -> Problem {
-    let has = |words: &str| text.contains(words);
-    let user = become_user.unwrap_or_default();
-    let (what, hint) = if has("password is required") || has("authentication is required") {
-        (
-            format!("sudo asks for a password to become `{user}`"),
-            format!(
-                "let the login user in without one, in `/etc/sudoers.d/`: `LOGIN ALL=({user}) NOPASSWD: ALL`"
-            ),
-        )
-    } else if has("have a tty") || has("no tty present") {
-        (
-            "sudo wants a terminal".into(),
-            "remove `requiretty` for the login user in `/etc/sudoers`".into(),
-        )
-    } else if has("is not in the sudoers file")
-        || has("not allowed to")
-        || has("may not run sudo")
-        || has("afraid I can't do that")
-    {
-        (
-            format!("sudo does not let the login user become `{user}`"),
-            format!(
-                "in `/etc/sudoers.d/`: `LOGIN ALL=({user}) NOPASSWD: ALL`, or log in as another user (`ansible_user`)"
-            ),
-        )
-    } else if has("unknown user") || has("user not found") {
-        (
-            format!("there is no user `{user}` to become"),
-            "`ansible_become_user` must exist before the first step; `root` always does".into(),
-        )
-    } else if has("sudo") && (has("not found") || has("No such file")) {
-        (
-            "there is no `sudo` on the host".into(),
-            format!("install it, or log in as `{user}` (`ansible_user`)"),
-        )
-    } else if has("not available") || has("nologin") {
-        (
-            "the login user has no shell".into(),
-            "log in as a user with a shell (`ansible_user`)".into(),
-        )
-    } else if become_user.is_some() {
-        (
-            format!("cannot become `{user}`"),
-            format!("on the host, as the login user: `sudo -n -H -u {user} -- /bin/sh`"),
-        )
-    } else {
-        (
-            "cannot start `/bin/sh`".into(),
-            "pgha needs a login shell that can run `exec /bin/sh`".into(),
-        )
-    };
-    // bash quotes the command that it could not run.
-    let text = text.replace(BECOME, "…");
-    let problem = Problem::unreachable(what).on(host).hint(hint);
-    if text.is_empty() {
-        problem
-    } else {
-        problem.because(text)
-    }
-}
-
 fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     let (_, rest) = text.split_once(start)?;
     Some(rest.split_once(end)?.0)
@@ -284,4 +220,55 @@ fn split(name: &str) -> (&str, Option<&str>) {
         .strip_prefix('[')
         .and_then(|rest| rest.split_once("]:"));
     bare.map_or((name, None), |(name, port)| (name, Some(port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_own_words() {
+        let target = Target {
+            host: "db1",
+            address: "10.0.0.1",
+            port: None,
+            user: None,
+            private_key: None,
+            options: &[],
+        };
+        let cases = [
+            (
+                "connect to host 10.0.0.1 port 22: No route to host",
+                "there is no route to `10.0.0.1`",
+            ),
+            (
+                "connect to host 10.0.0.1 port 22: Connection timed out",
+                "`10.0.0.1` does not answer on port 22",
+            ),
+            (
+                "kex_exchange_identification: Connection closed by remote host",
+                "`10.0.0.1` closes the connection before it says who it is",
+            ),
+            (
+                "me@10.0.0.1: Permission denied (publickey,password).",
+                "the login as user `me` was refused",
+            ),
+            (
+                "No ED25519 host key is known for bastion and you have requested strict checking.\nHost key verification failed.",
+                "the host key of `bastion` is not known",
+            ),
+            (
+                "/run/x/0.conf: line 2: Bad configuration option: nonsense",
+                "ssh does not accept its configuration",
+            ),
+            ("something new", "cannot connect to `10.0.0.1`"),
+        ];
+        for (text, what) in cases {
+            let problem = connection(&target, text);
+            assert_eq!(problem.what, what);
+            assert_eq!(problem.cause.as_deref(), Some(text));
+            assert!(problem.hint.is_some());
+        }
+        assert!(is_passing(cases[2].0) && !is_passing(cases[0].0));
+    }
 }

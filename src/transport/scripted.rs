@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use super::protocol::{Decoder, marker};
+use super::decoder::Decoder;
+use super::protocol::marker;
 use super::{Frame, Script, Stream};
 
 /// What a scripted shell answers, in order, one per step. A step without a reply prints nothing and succeeds.

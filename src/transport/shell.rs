@@ -2,26 +2,23 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
-use super::protocol::{self, Decoder};
-use super::refusal::{self, Target};
+use super::decoder::Decoder;
+use super::pipes::Pipes;
+use super::protocol;
+use super::refusal::Target;
 use super::scripted::{self, Player};
 use super::ssh::Channel;
-use super::{Frame, Reply, Script, Sessions, Stream, local};
+use super::{Frame, Reply, Script, Sessions, escalation, local};
 use crate::inventory::Connection;
 use crate::problem::Problem;
 
 /// How long a new shell may take to answer: a slow directory service makes `sudo` and logins slow.
 const GREETING: Duration = Duration::from_secs(60);
-/// How long the last words on one stream are waited for once the other has ended.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
 /// Where something listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
@@ -34,27 +31,6 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Unix(path) => write!(f, "`{}`", path.display()),
             Self::Tcp(host, port) => write!(f, "`{host}:{port}`"),
-        }
-    }
-}
-
-/// The three streams of a shell.
-pub(super) struct Pipes {
-    input: Box<dyn AsyncWrite + Send + Sync + Unpin>,
-    out: Box<dyn AsyncRead + Send + Sync + Unpin>,
-    err: Box<dyn AsyncRead + Send + Sync + Unpin>,
-}
-
-impl Pipes {
-    pub fn new(
-        input: impl AsyncWrite + Send + Sync + Unpin + 'static,
-        out: impl AsyncRead + Send + Sync + Unpin + 'static,
-        err: impl AsyncRead + Send + Sync + Unpin + 'static,
-    ) -> Self {
-        Self {
-            input: Box::new(input),
-            out: Box::new(out),
-            err: Box::new(err),
         }
     }
 }
@@ -130,16 +106,10 @@ impl Shell {
         };
         let hello = protocol::hello(&self.tag);
         let mut ignore = |_| {};
-        let waiting = pump(
-            pipes,
-            &mut self.decoder,
-            &hello,
-            &mut ignore,
-            Decoder::greeted,
-        );
+        let waiting = pipes.pump(&mut self.decoder, &hello, &mut ignore, Decoder::greeted);
         match timeout(GREETING, waiting).await {
             Ok(true) => Ok(self),
-            Ok(false) => Err(refusal::shell(
+            Ok(false) => Err(escalation::refused(
                 &self.host,
                 become_user,
                 &self.decoder.stray(),
@@ -184,7 +154,7 @@ impl Shell {
             Peer::Local(pipes, _) | Peer::Ssh(pipes, _) => {
                 let text = protocol::encode(script, self.exchanges);
                 let finished = |decoder: &Decoder| decoder.finished().is_some();
-                pump(pipes, decoder, &text, on_frame, finished).await
+                pipes.pump(decoder, &text, on_frame, finished).await
             }
             Peer::Scripted(player) => {
                 scripted::play(player, script, self.exchanges, &self.tag, decoder, on_frame)
@@ -258,7 +228,7 @@ impl Shell {
         match self.peer {
             Peer::Local(pipes, mut child) => {
                 drop(pipes);
-                let _ = timeout(LAST_WORDS, child.wait()).await;
+                let _ = timeout(Duration::from_millis(500), child.wait()).await;
             }
             Peer::Ssh(pipes, channel) => {
                 drop(pipes);
@@ -267,40 +237,4 @@ impl Shell {
             Peer::Scripted(_) => {}
         }
     }
-}
-
-/// Writes and reads at once, so that neither side waits for the other, until `done`; `false` if the streams ended first.
-async fn pump(
-    pipes: &mut Pipes,
-    decoder: &mut Decoder,
-    text: &str,
-    on_frame: &mut (dyn FnMut(Frame) + Send),
-    done: impl Fn(&Decoder) -> bool,
-) -> bool {
-    let Pipes { input, out, err } = pipes;
-    let mut writing = pin!(async {
-        input.write_all(text.as_bytes()).await?;
-        input.flush().await
-    });
-    let (mut written, mut out_open, mut err_open) = (false, true, true);
-    let (mut out_bytes, mut err_bytes) = (vec![0; 1 << 16], vec![0; 1 << 14]);
-    while !done(decoder) {
-        if !out_open && !err_open {
-            return false;
-        }
-        tokio::select! {
-            // A shell that is gone shows as the end of its output.
-            _ = &mut writing, if !written => written = true,
-            read = out.read(&mut out_bytes), if out_open => match read {
-                Ok(count) if count > 0 => decoder.feed(Stream::Out, &out_bytes[..count], on_frame),
-                _ => out_open = false,
-            },
-            read = err.read(&mut err_bytes), if err_open => match read {
-                Ok(count) if count > 0 => decoder.feed(Stream::Err, &err_bytes[..count], on_frame),
-                _ => err_open = false,
-            },
-            () = sleep(LAST_WORDS), if !(out_open && err_open) => return false,
-        }
-    }
-    true
 }

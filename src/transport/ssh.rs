@@ -10,10 +10,11 @@ use openssh::{
 use tokio::time::{sleep, timeout};
 
 use super::local::BECOME;
+use super::pipes::Pipes;
 use super::protocol::quote;
 use super::refusal::{self, Target};
 use super::sessions::{Entry, Lease, Sessions};
-use super::shell::{Endpoint, Pipes};
+use super::shell::Endpoint;
 use crate::problem::Problem;
 
 /// How often a host is asked again that dropped a handshake, or refused a channel, because it had too many.
