@@ -53,9 +53,11 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn known_hosts(&self) -> &'a str {
-        self.option("UserKnownHostsFile")
-            .unwrap_or("~/.ssh/known_hosts")
+    /// Where the key of `name` is looked up: a jump host has nothing of the host's own options.
+    fn known_hosts(&self, name: &str) -> &'a str {
+        let own = self.option("UserKnownHostsFile");
+        let own = own.filter(|_| name == self.recorded());
+        own.unwrap_or("~/.ssh/known_hosts")
     }
 }
 
@@ -88,12 +90,15 @@ pub(super) fn connection(target: &Target<'_>, text: &str) -> Problem {
 
 fn explain(target: &Target<'_>, text: &str) -> (String, String) {
     let Target { address, .. } = *target;
-    let port = target.port.unwrap_or(22);
+    // A jump host, or what the user's own configuration made of the address.
+    let reached = between(text, "connect to host ", ":").and_then(|rest| rest.split_once(" port "));
+    let port = target.port.unwrap_or(22).to_string();
+    let (reached, port) = reached.unwrap_or((address, &port));
     let has = |words: &str| text.contains(words);
     if has("IDENTIFICATION HAS CHANGED") || (has("host key for ") && has("has changed")) {
-        let file = offending(text).unwrap_or(target.known_hosts());
         let name = between(text, "ost key for ", " has changed")
             .map_or_else(|| target.recorded(), str::to_owned);
+        let file = offending(text).unwrap_or(target.known_hosts(&name));
         return (
             format!("the host key of `{name}` is not the one that `{file}` records"),
             format!(
@@ -112,7 +117,7 @@ fn explain(target: &Target<'_>, text: &str) -> (String, String) {
             format!("the host key of `{name}` is not known"),
             format!(
                 "`{scan} >> {}`, and compare its fingerprint with the host's own (`ssh-keygen -lf`) before you trust it",
-                target.known_hosts()
+                target.known_hosts(&name)
             ),
         );
     }
@@ -153,19 +158,19 @@ fn explain(target: &Target<'_>, text: &str) -> (String, String) {
     }
     if has("Connection refused") {
         return (
-            format!("`{address}` refuses connections to port {port}"),
+            format!("`{reached}` refuses connections to port {port}"),
             "is `sshd` running there? `ansible_port` sets another port".into(),
         );
     }
     if has("timed out") || has("no answer within") {
         return (
-            format!("`{address}` does not answer on port {port}"),
+            format!("`{reached}` does not answer on port {port}"),
             "is the host up, and does a firewall let this machine through?".into(),
         );
     }
     if has("No route to host") || has("unreachable") {
         return (
-            format!("there is no route to `{address}`"),
+            format!("there is no route to `{reached}`"),
             "is the host up, and its address right? A jump host is set by `ansible_ssh_common_args: -o ProxyJump=…`".into(),
         );
     }

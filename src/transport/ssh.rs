@@ -148,11 +148,30 @@ async fn connect(
             Ok(Err(error)) => reason(&error),
             Err(_) => format!("no answer within {} s", HANDSHAKE.as_secs()),
         };
+        let asks = tries == TRIES || (tries == 1 && entry.jumped);
+        let text = match asks && refusal::is_passing(&text) {
+            true => in_own_words(target, entry).await.unwrap_or(text),
+            false => text,
+        };
         if tries == TRIES || !refusal::is_passing(&text) {
             return Err(refusal::connection(target, &text));
         }
         pause(tries).await;
     }
+}
+
+/// What stopped a connection: the words of a jump host's ssh come on a stream that `openssh` throws away, so it is tried
+/// once more by hand.
+async fn in_own_words(target: &Target<'_>, entry: &Entry) -> Option<String> {
+    let mut command = tokio::process::Command::new("ssh");
+    command.arg("-F").arg(&entry.config);
+    command.args(["-S", "none", target.address, ":"]);
+    command
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true);
+    let output = timeout(HANDSHAKE, command.output()).await.ok()?.ok()?;
+    let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    (!output.status.success() && !words.is_empty()).then_some(words)
 }
 
 /// `openssh` puts this option on the command line, where it would win over the user's own.

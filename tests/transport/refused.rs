@@ -159,6 +159,48 @@ fn addresses() {
     });
 }
 
+/// A jump host's key is checked too, though the host's own options are not for it.
+#[test]
+fn jump_hosts() {
+    bounded(async {
+        let (jump, server) = (Server::start(), Server::start());
+        let mut connection = server.connection();
+        let add = |connection: &mut Connection, key: &str, value: String| {
+            let Way::Ssh { options, .. } = &mut connection.way else {
+                panic!("not over ssh");
+            };
+            options.push((key.into(), value));
+        };
+        let mut unknown = connection.clone();
+        add(
+            &mut unknown,
+            "ProxyJump",
+            format!("{}@localhost:{}", user(), jump.port),
+        );
+        let problem = refusal(&unknown).await;
+        let name = format!("[localhost]:{}", jump.port);
+        assert_eq!(
+            problem.what,
+            format!("the host key of `{name}` is not known")
+        );
+        says(problem.hint.as_ref(), ">> ~/.ssh/known_hosts");
+
+        let (at, user) = (jump.folder.path().display(), user());
+        let command = format!(
+            "ssh -F none -o BatchMode=yes -o UserKnownHostsFile={at}/known_hosts -i {at}/user \
+             -p {} -W %h:%p {user}@127.0.0.1",
+            jump.port
+        );
+        add(&mut connection, "ProxyCommand", command);
+        let sessions = Sessions::new([("db1", &connection)].into_iter()).expect("sessions");
+        let mut shell = Shell::open("db1", &connection, &sessions)
+            .await
+            .expect("a shell");
+        assert_eq!(run(&mut shell, &["echo 1"]).await, [given(&["1"], &[], 0)]);
+        shell.close().await;
+    });
+}
+
 #[test]
 fn a_server_that_says_nothing_times_out() {
     bounded(async {
