@@ -18,7 +18,7 @@ use super::shell::Endpoint;
 use crate::problem::Problem;
 
 /// How often a host is asked again that dropped a handshake, or refused a channel, because it had too many.
-const TRIES: u32 = 5;
+const TRIES: u32 = 7;
 /// A handshake that takes longer hangs: `ConnectTimeout` ends before the login.
 const HANDSHAKE: Duration = Duration::from_secs(90);
 /// How long a connection outlives a pgha that was killed.
@@ -186,7 +186,7 @@ fn known_hosts(options: &[(String, String)]) -> KnownHosts {
 }
 
 async fn pause(tries: u32) {
-    let most = 100 << tries;
+    let most = 100 << tries.min(4);
     sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
 }
 

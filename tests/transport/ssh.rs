@@ -207,10 +207,11 @@ fn forwards_lead_to_sockets_and_ports_of_the_host() {
     });
 }
 
+/// With OpenSSH's own limit, which drops some of so many at once.
 #[test]
 fn twenty_hosts_behind_one_address_all_get_through() {
     bounded(async {
-        let server = Server::with("MaxStartups 4:50:20");
+        let server = Server::with("MaxStartups 10:30:100");
         let connection = server.connection();
         let names: Vec<String> = (0..20).map(|index| format!("db{index}")).collect();
         let hosts = names.iter().map(|name| (name.as_str(), &connection));
