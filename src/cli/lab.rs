@@ -133,7 +133,11 @@ fn table(labs: &[Listed]) -> String {
                 .iter()
                 .map(|host| format!("{} {}", host.name, host.address))
                 .collect();
-            [lab.dir.display().to_string(), lab.state(), hosts.join(", ")]
+            [
+                lab.dir.display().to_string(),
+                lab.state.clone(),
+                hosts.join(", "),
+            ]
         })
         .collect();
     let width = |column: usize, title: &str| {

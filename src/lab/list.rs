@@ -15,6 +15,8 @@ pub struct Listed {
     pub id: String,
     /// The folder, absolute; it may be gone.
     pub dir: PathBuf,
+    /// `up`, `down`, or how many of the hosts are up.
+    pub state: String,
     /// In the order of their addresses.
     pub hosts: Vec<ListedHost>,
 }
@@ -30,19 +32,13 @@ pub struct ListedHost {
     pub state: String,
 }
 
-impl Listed {
-    /// All hosts running, some of them, or none.
-    pub fn state(&self) -> String {
-        let running = self
-            .hosts
-            .iter()
-            .filter(|host| host.state == "running")
-            .count();
-        match running {
-            0 => "down".to_owned(),
-            all if all == self.hosts.len() => "up".to_owned(),
-            some => format!("{some} of {} up", self.hosts.len()),
-        }
+/// All hosts running, none, or some of them.
+fn state(hosts: &[ListedHost]) -> String {
+    let running = hosts.iter().filter(|host| host.state == "running").count();
+    match running {
+        0 => "down".to_owned(),
+        all if all == hosts.len() => "up".to_owned(),
+        some => format!("{some} of {} up", hosts.len()),
     }
 }
 
@@ -87,7 +83,12 @@ fn parse(networks: &str, containers: &str) -> Vec<Listed> {
     }
     let listed = |((dir, id), mut hosts): ((PathBuf, String), Vec<ListedHost>)| {
         hosts.sort();
-        Listed { id, dir, hosts }
+        Listed {
+            id,
+            dir,
+            state: state(&hosts),
+            hosts,
+        }
     };
     labs.into_iter().map(listed).collect()
 }
@@ -103,8 +104,8 @@ mod tests {
             "aa\t/b\t172.30.7.12\tnode2\tpgha-aa-node2\texited\naa\t/b\t172.30.7.11\tnode1\tpgha-aa-node1\trunning\n",
         );
         assert_eq!(labs[0].dir, PathBuf::from("/a"));
-        assert_eq!(labs[0].state(), "down");
+        assert_eq!(labs[0].state, "down");
         assert_eq!(labs[1].hosts[0].name, "node1");
-        assert_eq!(labs[1].state(), "1 of 2 up");
+        assert_eq!(labs[1].state, "1 of 2 up");
     }
 }

@@ -22,6 +22,9 @@ find /usr/share/doc -depth -type d -empty -delete
 rm -rf /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/apt/lists/* /var/cache/debconf/*-old
 find /var/log -type f -delete
 
+# What Debian's own images for servers say; without it a database made by a package speaks ASCII.
+printf 'LANG=C.UTF-8\n' >/etc/default/locale
+
 # A host makes its own when it first starts.
 rm -f /etc/ssh/ssh_host_*
 : >/etc/machine-id
@@ -35,3 +38,5 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
 ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
+# Nothing has changed since: systemd need not build its caches again on each host.
+touch /etc/.updated /var/.updated
