@@ -78,11 +78,7 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
         image: up.image,
     };
     let lab = lab::up(&request).await?;
-    eprintln!(
-        "{} hosts are up after {:.1} s",
-        lab.hosts.len(),
-        lab.boot.as_secs_f64()
-    );
+    eprintln!("up after {:.1} s", lab.boot.as_secs_f64());
     let inventory = up.dir.join("inventory.yml");
     if up.apply {
         return build_cluster(&inventory).await;

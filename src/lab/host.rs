@@ -85,6 +85,7 @@ impl Boot {
         let mut arguments: Vec<String> = [
             "run",
             "-d",
+            "--pull=never",
             "--cap-add=SYS_ADMIN",
             "--cap-add=NET_ADMIN",
             "--security-opt=seccomp=unconfined",

@@ -1,16 +1,13 @@
 //! The base image of lab hosts: a bare Debian with systemd and sshd, made once and kept.
 
-use std::fs::{File, TryLockError};
-use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::engine::{self, Engine};
 use super::os::Os;
-use super::{Labels, debootstrap};
+use super::{Labels, debootstrap, lock};
 use crate::problem::Problem;
 
 /// What makes a Debian root into a lab host.
@@ -52,7 +49,7 @@ pub async fn ensure(engine: &Engine, os: Os, labels: &Labels) -> Result<String, 
     if recipe_of(engine, &name).await == Some(version(os)) {
         return Ok(name);
     }
-    let _lock = lock(os).await?;
+    let _lock = lock::hold(os).await?;
     let old = recipe_of(engine, &name).await;
     if old == Some(version(os)) {
         return Ok(name);
@@ -73,10 +70,17 @@ pub async fn ensure(engine: &Engine, os: Os, labels: &Labels) -> Result<String, 
     };
     engine.act(["tag", &image, &name]).await?;
     if let Some(before) = before {
-        // Still in use by a lab or a snapshot: then it stays, and is no reason to stop.
-        let _ = engine.act(["rmi", &before]).await;
+        drop_unnamed(engine, &before).await;
     }
     Ok(name)
+}
+
+/// Removes an image that has no name any more. One that a lab or a snapshot still needs stays, which the engine sees to.
+async fn drop_unnamed(engine: &Engine, id: &str) {
+    let names = ["image", "inspect", "-f", "{{len .RepoTags}}", id];
+    if engine.ask(names).await.as_deref() == Ok("0") {
+        let _ = engine.act(["rmi", id]).await;
+    }
 }
 
 /// Whether the engine has an image of this name.
@@ -178,38 +182,6 @@ pub async fn import(mut producer: Command, os: Os) -> Result<String, Problem> {
     archive.map_err(broken)?;
     let imported = imported.map_err(broken)?;
     Ok(String::from_utf8_lossy(&imported.stdout).trim().to_owned())
-}
-
-/// Holds the lock of the base image of `os` for this user, until dropped.
-async fn lock(os: Os) -> Result<File, Problem> {
-    let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    let folder = std::env::var_os("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .or(home)
-        .unwrap_or_else(std::env::temp_dir)
-        .join("pgha");
-    let path = folder.join(format!("lab-image-{os}.lock"));
-    let broken = |error: std::io::Error| {
-        Problem::failed(format!("cannot lock `{}`", path.display())).because(error)
-    };
-    std::fs::create_dir_all(&folder).map_err(broken)?;
-    let file = File::create(&path).map_err(broken)?;
-    let mut told = false;
-    // Asking again rather than waiting in the kernel, from where a ctrl-c could not fetch us.
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                if !std::mem::replace(&mut told, true) {
-                    eprintln!(
-                        "waiting for the base image {os}, which another `pgha lab up` is building"
-                    );
-                }
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            Err(TryLockError::Error(error)) => return Err(broken(error)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,12 @@ async fn build(engine: &Engine, labels: &Labels, request: &Request) -> Result<La
     };
     let network = network::create(engine, labels).await?;
     let hosts = hosts(network, request.nodes, request.poolers);
-    eprintln!("starting {} hosts in {}", hosts.len(), network.cidr());
+    let plural = if hosts.len() == 1 { "" } else { "s" };
+    eprintln!(
+        "starting {} host{plural} in {}",
+        hosts.len(),
+        network.cidr()
+    );
     let started = Instant::now();
     let boot = Boot {
         labels: labels.clone(),
