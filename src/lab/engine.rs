@@ -75,7 +75,7 @@ pub fn command<A: AsRef<str>>(arguments: impl IntoIterator<Item = A>) -> Command
 
 /// Runs a command with nothing on its stdin to its end; gives its stdout without the last line end.
 ///
-/// Fails with the command's stderr where its exit code is not 0.
+/// Fails with the command's stderr, or else its stdout, where its exit code is not 0.
 pub async fn run(command: &mut Command) -> Result<String, Problem> {
     let output = command
         .stdin(Stdio::null())
@@ -84,16 +84,18 @@ pub async fn run(command: &mut Command) -> Result<String, Problem> {
         .output()
         .await
         .map_err(|error| not_started(command, &error))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
     if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout)
-            .trim_end()
-            .to_owned());
+        return Ok(text(&output.stdout));
     }
-    Err(refused(
-        &shown(command),
-        String::from_utf8_lossy(&output.stderr).trim(),
-        &output.status.to_string(),
-    ))
+    // `docker exec` says on stdout why it could not.
+    let causes = [
+        text(&output.stderr),
+        text(&output.stdout),
+        output.status.to_string(),
+    ];
+    let cause = causes.iter().find(|cause| !cause.is_empty());
+    Err(refused(&shown(command), cause.map_or("", String::as_str)))
 }
 
 /// Why `command` could not be started.
@@ -109,9 +111,8 @@ pub fn not_started(command: &Command, error: &io::Error) -> Problem {
 }
 
 /// Turns what `docker` printed into a problem, with a hint for what stands in everyone's way once.
-fn refused(shown: &str, stderr: &str, status: &str) -> Problem {
-    let cause = if stderr.is_empty() { status } else { stderr };
-    let lower = stderr.to_lowercase();
+fn refused(shown: &str, cause: &str) -> Problem {
+    let lower = cause.to_lowercase();
     if lower.contains("permission denied") && lower.contains("docker daemon socket") {
         return Problem::failed("this user may not talk to the Docker daemon")
             .because(cause)
@@ -149,16 +150,12 @@ mod tests {
     fn a_silent_daemon_is_told_from_one_that_refuses_this_user() {
         let down = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?";
         assert_eq!(
-            refused("docker version", down, "").what,
+            refused("docker version", down).what,
             "the Docker daemon does not answer"
         );
         let denied = "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock";
-        assert!(
-            refused("docker version", denied, "")
-                .what
-                .contains("may not")
-        );
-        let other = refused("docker run", "", "exit status: 125");
+        assert!(refused("docker version", denied).what.contains("may not"));
+        let other = refused("docker run", "exit status: 125");
         assert_eq!(other.to_string(), "`docker run` failed: exit status: 125");
     }
 }
