@@ -1,13 +1,150 @@
 //! `pgha lab up|down|list`.
 
-use clap::Subcommand;
+use std::path::{Path, PathBuf};
 
-use crate::problem::Problems;
+use clap::{Args, Subcommand};
+
+use crate::lab::{self, Listed, Login, Os};
+use crate::problem::{Problem, Problems};
 
 #[derive(Subcommand)]
-pub enum Verb {}
+pub enum Verb {
+    /// Start hosts with systemd and sshd, and write an inventory for them
+    Up(Up),
+    /// Remove a lab's hosts, network and files
+    Down(Down),
+    /// Show the labs of this machine
+    List(List),
+}
+
+#[derive(Args)]
+pub struct Up {
+    /// How many PostgreSQL hosts
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub nodes: u8,
+    /// How many pooler hosts
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub poolers: u8,
+    /// What the hosts run
+    #[arg(long, value_enum, default_value_t = Os::Debian12)]
+    pub os: Os,
+    /// Who logs in: root, or a user with sudo
+    #[arg(long, value_enum, default_value_t = Login::Root)]
+    pub user: Login,
+    /// Where the inventory and the keys go
+    #[arg(long, default_value = ".lab")]
+    pub dir: PathBuf,
+    /// Start from this image instead of a bare host, e.g. a `docker commit` of a lab's host
+    #[arg(long, conflicts_with = "os")]
+    pub image: Option<String>,
+    /// Build the cluster as soon as the hosts are up
+    #[arg(long)]
+    pub apply: bool,
+}
+
+#[derive(Args)]
+pub struct Down {
+    /// The lab's folder
+    #[arg(long, default_value = ".lab")]
+    pub dir: PathBuf,
+    /// Remove the base images too, which the next `lab up` would start from
+    #[arg(long)]
+    pub image_too: bool,
+}
+
+#[derive(Args)]
+pub struct List {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Runs the verb; gives the exit code.
 pub async fn run(verb: Verb) -> Result<u8, Problems> {
-    match verb {}
+    match verb {
+        Verb::Up(up) => bring_up(up).await,
+        Verb::Down(down) => take_down(&down).await,
+        Verb::List(list) => show(&list).await,
+    }
+}
+
+async fn bring_up(up: Up) -> Result<u8, Problems> {
+    let request = lab::Request {
+        nodes: up.nodes,
+        poolers: up.poolers,
+        os: up.os,
+        login: up.user,
+        dir: up.dir.clone(),
+        image: up.image,
+    };
+    let lab = lab::up(&request).await?;
+    eprintln!("up after {:.1} s", lab.boot.as_secs_f64());
+    let inventory = up.dir.join("inventory.yml");
+    if up.apply {
+        return build_cluster(&inventory).await;
+    }
+    println!("{}", inventory.display());
+    Ok(0)
+}
+
+/// Takes the lab's hosts to a cluster: what `--apply` asks for.
+async fn build_cluster(_inventory: &Path) -> Result<u8, Problems> {
+    Err(Problem::failed("`--apply` is not wired").into())
+}
+
+async fn take_down(down: &Down) -> Result<u8, Problems> {
+    let removed = lab::down(&down.dir, down.image_too).await?;
+    let dir = removed.dir.display();
+    if removed.objects > 0 || removed.files {
+        eprintln!("removed the lab in `{dir}`");
+    } else {
+        eprintln!("nothing to remove: no lab in `{dir}`");
+    }
+    for image in &removed.images {
+        eprintln!("removed the image `{image}`");
+    }
+    Ok(0)
+}
+
+async fn show(list: &List) -> Result<u8, Problems> {
+    let labs = lab::list().await?;
+    if list.json {
+        let text = serde_json::to_string_pretty(&labs).expect("labs are plain data");
+        println!("{text}");
+    } else if labs.is_empty() {
+        eprintln!("no lab is up");
+    } else {
+        print!("{}", table(&labs));
+    }
+    Ok(0)
+}
+
+/// One line per lab: folder, state, hosts with their addresses.
+fn table(labs: &[Listed]) -> String {
+    let rows: Vec<[String; 3]> = labs
+        .iter()
+        .map(|lab| {
+            let hosts: Vec<String> = lab
+                .hosts
+                .iter()
+                .map(|host| format!("{} {}", host.name, host.address))
+                .collect();
+            [
+                lab.dir.display().to_string(),
+                lab.state.clone(),
+                hosts.join(", "),
+            ]
+        })
+        .collect();
+    let width = |column: usize, title: &str| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0).max(title.len())
+    };
+    let (dir, state) = (width(0, "lab"), width(1, "state"));
+    let mut text = format!("{:dir$}  {:state$}  hosts\n", "lab", "state");
+    for [folder, how, hosts] in &rows {
+        text.push_str(format!("{folder:dir$}  {how:state$}  {hosts}").trim_end());
+        text.push('\n');
+    }
+    text
 }
