@@ -11,3 +11,5 @@ mod progress_log;
 mod shell;
 pub mod status;
 pub mod style;
+
+pub mod failure;

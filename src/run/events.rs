@@ -1,5 +1,7 @@
 //! What a run tells while it goes on: the only interface between the executor and whoever shows or stores it.
 
+use std::sync::{Arc, Mutex};
+
 use serde::{Deserialize, Serialize};
 
 /// One event. Times are milliseconds since the run began.
@@ -69,4 +71,31 @@ pub enum Outcome {
     Failed,
     /// A guard did not hold: the host moved since the plan was made.
     Stale,
+}
+
+/// Whoever listens to a run; cheap to clone, so that every host's task can tell.
+#[derive(Clone, Default)]
+pub struct Events(Arc<Mutex<Vec<Listener>>>);
+
+type Listener = Box<dyn FnMut(&Event) + Send>;
+
+impl Events {
+    /// Adds a listener; all hear every event, one after the other.
+    pub fn listen(&self, listener: impl FnMut(&Event) + Send + 'static) {
+        self.0
+            .lock()
+            .expect("no listener panics")
+            .push(Box::new(listener));
+    }
+
+    pub fn tell(&self, event: &Event) {
+        for listener in self.0.lock().expect("no listener panics").iter_mut() {
+            listener(event);
+        }
+    }
+
+    /// Nobody listens any more.
+    pub fn silence(&self) {
+        self.0.lock().expect("no listener panics").clear();
+    }
 }

@@ -1,3 +1,13 @@
-//! Effects: probe, execute, verify.
+//! Effects: connect, probe, execute.
 
+pub mod compile;
 pub mod events;
+mod execute;
+mod fleet;
+mod probe;
+pub mod secrets;
+
+pub use events::Events;
+pub use execute::{Cause, Failure, Report, execute};
+pub use fleet::Fleet;
+pub use probe::probe;

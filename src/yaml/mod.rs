@@ -13,3 +13,11 @@ pub use parse::{is_blank, parse, parse_scalar_at};
 
 #[cfg(test)]
 mod tests;
+
+/// Writes a value as YAML.
+///
+/// # Errors
+/// The value cannot be written as YAML; a map of texts always can.
+pub fn to_string<T: serde::Serialize>(value: &T) -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(value)
+}

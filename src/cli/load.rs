@@ -1,0 +1,273 @@
+//! Reads what the user wrote: the only place that opens inventories, playbooks and templates.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use include_dir::{Dir, include_dir};
+
+use crate::inventory::{self, ExtraVar, Inventory, Sources, Way, select};
+use crate::playbook::{self, Playbook};
+use crate::problem::{Problem, Problems, Source};
+use crate::resource;
+use crate::run::secrets;
+use crate::secret::Secrets;
+use crate::template::Engine;
+
+pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
+pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+
+/// Bytes; more is no file that a person wrote.
+const LARGEST: u64 = 1 << 20;
+
+/// What every verb that reads an inventory takes.
+#[derive(Args, Clone)]
+pub struct Inputs {
+    /// The inventory
+    pub inventory: PathBuf,
+    /// Only these hosts: names, groups, globs; `!` excludes
+    #[arg(long, short, value_name = "PATTERN")]
+    pub limit: Option<String>,
+    /// A variable, or `@file` with a YAML map of them; may be repeated
+    #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
+    pub extra_vars: Vec<String>,
+}
+
+/// The playbook to use.
+#[derive(Args, Clone)]
+pub struct Which {
+    /// A playbook of your own; its imports and templates are looked for beside it, then in pgha
+    #[arg(long, value_name = "FILE")]
+    pub playbook: Option<PathBuf>,
+}
+
+/// The inventory with the secrets that belong to it.
+pub struct Loaded {
+    pub inventory: Inventory,
+    pub secrets: Secrets,
+    pub secrets_path: PathBuf,
+    /// The hosts that `--limit` names; `None`: all.
+    pub limit: Option<BTreeSet<String>>,
+}
+
+impl Inputs {
+    /// # Errors
+    /// Everything that is wrong with the inventory, its variables, key files or secrets.
+    pub fn load(&self) -> Result<Loaded, Problems> {
+        let inventory = inventory::load(&self.sources()?)?;
+        check_keys(&inventory)?;
+        let secrets_path = secrets::path(&self.inventory);
+        let mut known = secrets::load(&secrets_path)?;
+        for name in inventory.secrets.names() {
+            known.insert(name, inventory.secrets.get(name).unwrap_or_default());
+        }
+        let limit = self
+            .limit
+            .as_deref()
+            .map(|pattern| select(&inventory, pattern))
+            .transpose()?
+            .map(BTreeSet::from_iter);
+        Ok(Loaded {
+            inventory,
+            secrets: known,
+            secrets_path,
+            limit,
+        })
+    }
+
+    fn sources(&self) -> Result<Sources, Problem> {
+        let folder = match self.inventory.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let inventory = read(&self.inventory)?;
+        let folder = folder.canonicalize().map_err(|error| {
+            Problem::input(format!("`{}` cannot be read", folder.display())).because(error)
+        })?;
+        let shown = self.inventory.parent().unwrap_or(Path::new(""));
+        let extra_vars = self
+            .extra_vars
+            .iter()
+            .map(|text| match text.strip_prefix('@') {
+                Some(file) => Ok(ExtraVar::File(read(Path::new(file))?)),
+                None => Ok(ExtraVar::Pair(Arc::new(Source {
+                    name: "--extra-vars".to_owned(),
+                    text: text.clone(),
+                }))),
+            })
+            .collect::<Result<_, Problem>>()?;
+        Ok(Sources {
+            inventory,
+            group_vars: variables(&shown.join("group_vars"))?,
+            host_vars: variables(&shown.join("host_vars"))?,
+            extra_vars,
+            folder,
+            home: std::env::home_dir(),
+        })
+    }
+}
+
+/// The files in `group_vars` or `host_vars`: `NAME.yml`, `NAME.yaml`, `NAME`, and all of those in a folder `NAME`.
+fn variables(folder: &Path) -> Result<Vec<(String, Arc<Source>)>, Problem> {
+    let mut found = Vec::new();
+    for path in list(folder) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        if path.is_dir() {
+            for inner in list(&path).into_iter().filter(|inner| is_yaml(inner)) {
+                found.push((name.to_owned(), read(&inner)?));
+            }
+        } else if is_yaml(&path) {
+            let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
+            found.push((stem.unwrap_or(name).to_owned(), read(&path)?));
+        }
+    }
+    Ok(found)
+}
+
+/// What is in a folder, by name; nothing if there is no such folder.
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn is_yaml(path: &Path) -> bool {
+    path.is_file()
+        && path
+            .extension()
+            .is_none_or(|extension| extension == "yml" || extension == "yaml")
+}
+
+/// Reads one file of the user's.
+fn read(path: &Path) -> Result<Arc<Source>, Problem> {
+    let shown = path.display();
+    let failed = |error: &dyn std::fmt::Display| {
+        Problem::input(format!("`{shown}` cannot be read")).because(error)
+    };
+    let metadata = fs::metadata(path).map_err(|error| failed(&error))?;
+    if metadata.is_dir() {
+        return Err(Problem::input(format!("`{shown}` is a folder, not a file")));
+    }
+    if metadata.len() > LARGEST {
+        return Err(Problem::input(format!(
+            "`{shown}` is too large: {}",
+            crate::size::bytes(metadata.len())
+        ))
+        .hint(format!("files up to {} are read", crate::size::bytes(LARGEST))));
+    }
+    let bytes = fs::read(path).map_err(|error| failed(&error))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        Problem::input(format!("`{shown}` is no UTF-8 text")).because(error.utf8_error())
+    })?;
+    Ok(Arc::new(Source {
+        name: shown.to_string(),
+        text,
+    }))
+}
+
+/// OpenSSH refuses a key that others can read, with many words and late; say it before any host is touched.
+fn check_keys(inventory: &Inventory) -> Result<(), Problems> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for host in inventory.hosts.values() {
+        let Way::Ssh {
+            private_key: Some(key),
+            ..
+        } = &host.connection.way
+        else {
+            continue;
+        };
+        let found = match fs::File::open(key) {
+            Err(error) => Some(
+                Problem::input(format!("the private key `{}` cannot be read", key.display()))
+                    .because(error),
+            ),
+            Ok(file) => {
+                let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
+                (mode & 0o077 != 0).then(|| {
+                    Problem::input(format!(
+                        "the private key `{}` can be read by others (mode {:04o})",
+                        key.display(),
+                        mode & 0o7777
+                    ))
+                    .hint(format!("chmod 600 {}", key.display()))
+                })
+            }
+        };
+        if let Some(problem) = found {
+            let problem = match &host.key_span {
+                Some(span) => problem.at(span),
+                None => problem,
+            };
+            // One key for many hosts is told once.
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// A playbook and the templates that go with it.
+pub struct Instructions {
+    pub playbook: Playbook,
+    pub engine: Engine,
+}
+
+impl Which {
+    /// # Errors
+    /// There is no such playbook, or it is wrong.
+    pub fn load(&self) -> Result<Instructions, Problems> {
+        let (entry, folder) = match &self.playbook {
+            Some(path) => {
+                read(path)?;
+                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                (name.to_owned(), path.parent().map(Path::to_path_buf))
+            }
+            None => ("site.yml".to_owned(), None),
+        };
+        let beside = folder.clone();
+        let playbook = playbook::parse(
+            &entry,
+            &move |name| {
+                let own = beside.as_ref().and_then(|folder| read(&folder.join(name)).ok());
+                own.or_else(|| embedded(&PLAYBOOKS, name, "playbooks"))
+            },
+            resource::NAMES,
+        )?;
+        let engine = Engine::new(move |name| {
+            let own = folder.as_ref().and_then(|folder| {
+                read(&folder.join("templates").join(name))
+                    .or_else(|_| read(&folder.join("../templates").join(name)))
+                    .ok()
+            });
+            own.or_else(|| embedded(&TEMPLATES, name, "templates"))
+        });
+        Ok(Instructions { playbook, engine })
+    }
+}
+
+/// A file that is shipped inside the binary.
+fn embedded(files: &Dir<'_>, name: &str, folder: &str) -> Option<Arc<Source>> {
+    let text = files.get_file(name)?.contents_utf8()?;
+    Some(Arc::new(Source {
+        name: format!("{folder}/{name}"),
+        text: text.to_owned(),
+    }))
+}

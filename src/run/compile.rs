@@ -1,0 +1,251 @@
+//! A change as shell text: its guards, then its operations, each exactly once.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::plan::{Change, Guard, Op, ServiceAction};
+use crate::problem::Problem;
+use crate::secret::{Secrets, Text};
+use crate::shell::{join, quote};
+
+/// The exit code of a change whose guard did not hold: nothing was done.
+pub const STALE: i32 = 213;
+
+/// Written to stderr, before the number of the operation that failed.
+pub const FAILED_OP: &str = "pgha: failed operation ";
+
+/// Written to stderr, before the number of the guard that did not hold.
+pub const FAILED_GUARD: &str = "pgha: failed guard ";
+
+/// Held while scripts of a run are at work on a host, and by every command that they start: a second run waits for what an
+/// interrupted one still has under way.
+pub fn lock(seconds: u32) -> String {
+    format!(
+        "exec 9>/run/lock/pgha.lock
+flock -n 9 || {{ echo 'waiting for another run of pgha on this host' >&2; flock -w {seconds} 9; }} ||
+  {{ echo 'another run of pgha is still at work on this host' >&2; exit 75; }}"
+    )
+}
+
+/// The script body of one change.
+///
+/// # Errors
+/// A secret that it needs is not known.
+pub fn change(change: &Change, secrets: &Secrets) -> Result<String, Problem> {
+    let mut body = String::from("set -e\n");
+    for (index, guard) in change.guards.iter().enumerate() {
+        body.push_str(&format!(
+            "{} || {{ echo '{FAILED_GUARD}{index}' >&2; exit {STALE}; }}\n",
+            self::guard(guard),
+        ));
+    }
+    for (index, op) in change.ops.iter().enumerate() {
+        let text =
+            self::op(op, secrets).map_err(|problem| problem.on(&change.host).step(&change.step))?;
+        // A group in a condition would switch `set -e` off inside; a subshell with its own `set -e`, followed by a test of
+        // its code, keeps it.
+        body.push_str(&format!(
+            "set +e\n(\nset -e\n{text}\n)\ncode=$?\nset -e\n[ $code = 0 ] || {{ echo '{FAILED_OP}{index}' >&2; exit $code; }}\n"
+        ));
+    }
+    Ok(body)
+}
+
+fn guard(guard: &Guard) -> String {
+    let psql = |port: u16, query: &str| {
+        format!(
+            "[ \"$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p {port} -d postgres -c {})\" = t ]",
+            quote(query)
+        )
+    };
+    match guard {
+        Guard::PathAbsent { path } => format!("[ ! -e {0} ] && [ ! -L {0} ]", quote(path)),
+        Guard::PathExists { path } => format!("[ -e {} ]", quote(path)),
+        Guard::NoCluster { path } => {
+            format!("[ -z \"$(ls -A {} 2>/dev/null)\" ]", quote(path))
+        }
+        Guard::FileIs { path, sha256 } => {
+            format!(
+                "[ \"$(sha256sum <{} 2>/dev/null)\" = '{sha256}  -' ]",
+                quote(path)
+            )
+        }
+        Guard::FileUntouched { path, witness } => format!(
+            "[ \"$(stat -c '%i %s %.9Y' -- {} 2>/dev/null)\" = {} ]",
+            quote(path),
+            quote(witness)
+        ),
+        Guard::IsPrimary {
+            port,
+            system_identifier: None,
+        } => psql(*port, "select not pg_is_in_recovery()"),
+        Guard::IsPrimary {
+            port,
+            system_identifier: Some(identifier),
+        } => psql(
+            *port,
+            &format!(
+                "select not pg_is_in_recovery() and system_identifier::text = {} from pg_control_system()",
+                crate::postgres::ident::quote_literal(identifier)
+            ),
+        ),
+        Guard::IsStandby { port } => psql(*port, "select pg_is_in_recovery()"),
+        Guard::MainPid { unit, pid } => format!(
+            "[ \"$(systemctl show -p MainPID --value -- {})\" = {pid} ]",
+            quote(unit)
+        ),
+    }
+}
+
+/// Pipes text into a command: as base64, so that any byte arrives as it is, and never in argv.
+fn pipe(text: &Text, secrets: &Secrets, into: &str) -> Result<String, Problem> {
+    let revealed = text
+        .reveal(secrets)
+        .map_err(|name| Problem::failed(format!("the secret `{name}` is not known")))?;
+    let encoded = STANDARD.encode(revealed);
+    let mut lines = String::with_capacity(encoded.len() + encoded.len() / 76 + 1);
+    for chunk in encoded.as_bytes().chunks(76) {
+        lines.push_str(&String::from_utf8_lossy(chunk));
+        lines.push('\n');
+    }
+    Ok(format!("base64 -d <<'PGHA_END' {into}\n{lines}PGHA_END"))
+}
+
+fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
+    Ok(match op {
+        Op::WriteFile {
+            path,
+            content,
+            mode,
+            owner,
+            group,
+            validate,
+        } => {
+            let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+            let folder = if folder.is_empty() { "/" } else { folder };
+            let write = pipe(content, secrets, ">\"$new\"")?;
+            let validate = validate.as_ref().map_or_else(String::new, |argv| {
+                let words: Vec<String> = argv
+                    .iter()
+                    .map(|word| match word.split_once("%s") {
+                        Some((before, after)) => {
+                            format!("{}\"$new\"{}", maybe(before), maybe(after))
+                        }
+                        None => quote(word),
+                    })
+                    .collect();
+                format!("{} >&2\n", words.join(" "))
+            });
+            format!(
+                "new=$(mktemp {template})
+trap 'rm -f \"$new\"' EXIT
+{write}
+chown {owner}:{group} \"$new\"
+chmod {mode} \"$new\"
+{validate}sync \"$new\"
+mv -fT \"$new\" {path}
+sync {folder}",
+                template = quote(&format!("{folder}/.{name}.pgha.XXXXXX")),
+                owner = quote(owner),
+                group = quote(group),
+                mode = quote(mode),
+                path = quote(path),
+                folder = quote(folder),
+            )
+        }
+        Op::MakeDirectory {
+            path,
+            mode,
+            owner,
+            group,
+        } => join(["install", "-d", "-m", mode, "-o", owner, "-g", group, "--", path]),
+        Op::SetAttributes {
+            path,
+            mode,
+            owner,
+            group,
+        } => format!(
+            "chown {} {path}\nchmod {} {path}",
+            quote(&format!("{owner}:{group}")),
+            quote(mode),
+            path = quote(path)
+        ),
+        Op::RemoveFile { path } => join(["rm", "-f", "--", path]),
+        Op::Rename { from, to } => format!(
+            "if [ -e {to} ]; then rmdir {to}; fi\nmv -T {from} {to}\nsync {parent}",
+            from = quote(from),
+            to = quote(to),
+            parent = quote(to.rsplit_once('/').map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent })),
+        ),
+        Op::Run {
+            argv,
+            user,
+            stdin,
+            environment,
+        } => {
+            let mut command = format!("as {} ", quote(user));
+            if !environment.is_empty() {
+                command.push_str("env ");
+                for (name, value) in environment {
+                    command.push_str(&quote(&format!("{name}={value}")));
+                    command.push(' ');
+                }
+            }
+            command.push_str(&join(argv));
+            match stdin {
+                Some(text) => pipe(text, secrets, &format!("| {command}"))?,
+                None => command,
+            }
+        }
+        Op::Sql {
+            port,
+            database,
+            statement,
+        } => {
+            let conninfo = crate::postgres::conninfo::Conninfo::default()
+                .with("dbname", database.as_str())
+                .with("port", port.to_string());
+            // Without `local`, a commit would wait for a synchronous standby that is yet to be cloned.
+            let psql = format!(
+                "as postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS='-c synchronous_commit=local' psql -XAtq -v ON_ERROR_STOP=1 -d {} -f - >/dev/null",
+                quote(&conninfo.to_string())
+            );
+            pipe(statement, secrets, &format!("| {psql}"))?
+        }
+        Op::Service { unit, action } => {
+            let act = join(["systemctl", action.verb(), "--", unit]);
+            match action {
+                ServiceAction::Enable | ServiceAction::Disable => format!("{act} >&2"),
+                _ => format!(
+                    "{act} || {{ code=$?; systemctl status --no-pager --full -n 20 -- {} >&2; exit $code; }}",
+                    quote(unit)
+                ),
+            }
+        }
+        Op::ReloadUnits => "systemctl daemon-reload".to_owned(),
+        Op::Pooler { port, command } => format!(
+            "as postgres timeout 30 psql -XAtq -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -c {}",
+            quote(command)
+        ),
+        Op::Wait {
+            until,
+            timeout_seconds,
+        } => format!(
+            "deadline=$(( $(date +%s) + {timeout_seconds} ))
+until {} 2>/dev/null >&2; do
+  [ \"$(date +%s)\" -lt \"$deadline\" ] || {{ echo 'it did not come true within {timeout_seconds} s' >&2; exit 1; }}
+  sleep 0.1
+done",
+            until.shell()
+        ),
+    })
+}
+
+/// A quoted word, or nothing for an empty one.
+fn maybe(word: &str) -> String {
+    if word.is_empty() {
+        String::new()
+    } else {
+        quote(word)
+    }
+}

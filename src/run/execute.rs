@@ -1,0 +1,228 @@
+//! Interprets a plan, stage by stage; makes no choice of its own.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+
+use super::compile::{self, FAILED_GUARD, FAILED_OP, STALE};
+use super::events::{Event, Events, Outcome, Purpose};
+use super::fleet::Fleet;
+use crate::plan::{Change, Plan};
+use crate::problem::Problem;
+use crate::secret::Secrets;
+use crate::shell::PRELUDE;
+use crate::transport::{Frame, Script, Shell, Step, Stream};
+
+/// How a run ended.
+#[derive(Default)]
+pub struct Report {
+    pub changed: usize,
+    pub failures: Vec<Failure>,
+    /// Changes that were not made, in the plan's order; the failed ones are among them.
+    pub not_done: Vec<Change>,
+}
+
+/// What stopped a host.
+pub struct Failure {
+    pub host: String,
+    /// The change that was at work, if one was.
+    pub change: Option<Change>,
+    pub cause: Cause,
+}
+
+pub enum Cause {
+    /// The change's guard of this number did not hold; nothing of the change was done.
+    Stale { guard: usize },
+    /// The change's operation of this number exited with `code`.
+    Failed {
+        operation: Option<usize>,
+        code: i32,
+        out: Vec<String>,
+        err: Vec<String>,
+    },
+    /// The connection broke, or the change could not be sent; whether it was done is not known.
+    Lost(Problem),
+}
+
+/// Runs the plan. A stage's hosts work at the same time; when one of them fails, the others finish the stage, and the next
+/// one does not start.
+pub async fn execute(plan: &Plan, fleet: &mut Fleet, secrets: &Secrets, events: &Events) -> Report {
+    let mut report = Report::default();
+    for (index, stage) in plan.stages.iter().enumerate() {
+        if !report.failures.is_empty() {
+            report
+                .not_done
+                .extend(stage.hosts.values().flatten().cloned());
+            continue;
+        }
+        events.tell(&Event::StageStarted {
+            stage: index + 1,
+            stages: plan.stages.len(),
+            hosts: stage.hosts.keys().cloned().collect(),
+        });
+        let mut shells: BTreeMap<&String, &mut Shell> = fleet.shells.iter_mut().collect();
+        let tasks = stage.hosts.iter().map(|(host, changes)| {
+            let shell = shells.remove(host);
+            async move {
+                match shell {
+                    Some(shell) => on_host(host, changes, shell, secrets, events).await,
+                    None => {
+                        let problem = Problem::unreachable("there is no connection to this host");
+                        (0, Some(lost(host, None, problem)))
+                    }
+                }
+            }
+        });
+        let ended = join_all(tasks).await;
+        for ((_, changes), (done, failure)) in stage.hosts.iter().zip(ended) {
+            report.changed += done;
+            report.not_done.extend(changes[done..].iter().cloned());
+            report.failures.extend(failure);
+        }
+        events.tell(&Event::StageFinished { stage: index + 1 });
+    }
+    report
+}
+
+/// What is known of the change that is at work.
+struct Current {
+    index: usize,
+    since: Instant,
+    out: Vec<String>,
+    err: Vec<String>,
+}
+
+/// Makes one host's changes of one stage in one exchange: how many were made, and what went wrong with the next.
+async fn on_host(
+    host: &str,
+    changes: &[Change],
+    shell: &mut Shell,
+    secrets: &Secrets,
+    events: &Events,
+) -> (usize, Option<Failure>) {
+    let steps: Result<Vec<Step>, Problem> = changes
+        .iter()
+        .enumerate()
+        .map(|(index, change)| {
+            let body = compile::change(change, secrets)?;
+            Ok(Step {
+                id: index as u32,
+                body,
+            })
+        })
+        .collect();
+    let steps = match steps {
+        Ok(steps) => steps,
+        Err(problem) => return (0, Some(lost(host, None, problem))),
+    };
+    let script = Script {
+        prelude: format!("{PRELUDE}\n{}", compile::lock(600)),
+        steps,
+        stop_at_failure: true,
+    };
+    events.tell(&Event::Exchange {
+        host: host.to_owned(),
+        purpose: Purpose::Stage,
+    });
+    let mut done = 0;
+    let mut failed: Option<Failure> = None;
+    let mut current: Option<Current> = None;
+    let outcome = shell
+        .exchange(&script, &mut |frame| match frame {
+            Frame::Begin { id } => {
+                let change = &changes[id as usize];
+                events.tell(&Event::StepStarted {
+                    host: host.to_owned(),
+                    step: change.step.clone(),
+                    subject: change.subject.clone(),
+                });
+                current = Some(Current {
+                    index: id as usize,
+                    since: Instant::now(),
+                    out: Vec::new(),
+                    err: Vec::new(),
+                });
+            }
+            Frame::Line { id, stream, text } => {
+                if let Some(current) = &mut current {
+                    events.tell(&Event::StepOutput {
+                        host: host.to_owned(),
+                        step: changes[id as usize].step.clone(),
+                        line: text.clone(),
+                    });
+                    match stream {
+                        Stream::Out => current.out.push(text),
+                        Stream::Err => current.err.push(text),
+                    }
+                }
+            }
+            Frame::End { id, code } => {
+                let Some(ended) = current.take() else { return };
+                let change = &changes[id as usize];
+                let outcome = match code {
+                    0 => Outcome::Changed,
+                    STALE => Outcome::Stale,
+                    _ => Outcome::Failed,
+                };
+                events.tell(&Event::StepFinished {
+                    host: host.to_owned(),
+                    step: change.step.clone(),
+                    subject: change.subject.clone(),
+                    milliseconds: ended.since.elapsed().as_millis() as u64,
+                    outcome,
+                });
+                if outcome == Outcome::Changed {
+                    done += 1;
+                } else {
+                    failed = Some(failure(host, change, code, ended));
+                }
+            }
+        })
+        .await;
+    if let Err(problem) = outcome {
+        let change = current.map(|current| changes[current.index].clone());
+        return (done, Some(lost(host, change, problem)));
+    }
+    (done, failed)
+}
+
+fn lost(host: &str, change: Option<Change>, problem: Problem) -> Failure {
+    Failure {
+        host: host.to_owned(),
+        change,
+        cause: Cause::Lost(problem),
+    }
+}
+
+/// Which guard or operation of a change it was, from the mark that the script left on stderr.
+fn failure(host: &str, change: &Change, code: i32, ended: Current) -> Failure {
+    let number = |mark: &str| {
+        let line = ended
+            .err
+            .iter()
+            .rev()
+            .find_map(|line| line.strip_prefix(mark));
+        line.and_then(|number| number.parse::<usize>().ok())
+    };
+    let operation = number(FAILED_OP);
+    let cause = match (code, number(FAILED_GUARD)) {
+        (STALE, Some(guard)) => Cause::Stale { guard },
+        _ => Cause::Failed {
+            operation,
+            code,
+            err: ended
+                .err
+                .iter()
+                .filter(|line| !line.starts_with(FAILED_OP))
+                .cloned()
+                .collect(),
+            out: ended.out,
+        },
+    };
+    Failure {
+        host: host.to_owned(),
+        change: Some(change.clone()),
+        cause,
+    }
+}

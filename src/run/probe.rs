@@ -1,0 +1,119 @@
+//! One exchange per host that answers everything the plan asks.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+
+use super::compile::lock;
+use super::events::{Event, Events, Purpose};
+use super::fleet::Fleet;
+use crate::facts::{Answer, Answers, Facts, Probes, Release, Section, parse, script};
+use crate::problem::Problem;
+use crate::shell::PRELUDE;
+use crate::transport::{Frame, Script, Shell, Step, Stream};
+
+/// Asks every connected host its questions, all at the same time.
+///
+/// `settled`: first waits until no run of pgha is at work on the host, so that what is seen stays.
+pub async fn probe(
+    fleet: &mut Fleet,
+    questions: &BTreeMap<String, BTreeMap<Release, Probes>>,
+    settled: bool,
+    purpose: Purpose,
+    events: &Events,
+) -> BTreeMap<String, Result<Facts, Problem>> {
+    let none = BTreeMap::new();
+    let asked = fleet.shells.iter_mut().map(|(host, shell)| {
+        let questions = questions.get(host).unwrap_or(&none);
+        async move {
+            let facts = ask(host, shell, questions, settled, purpose, events).await;
+            (host.clone(), facts.map_err(|problem| problem.on(host)))
+        }
+    });
+    join_all(asked).await.into_iter().collect()
+}
+
+async fn ask(
+    host: &str,
+    shell: &mut Shell,
+    questions: &BTreeMap<Release, Probes>,
+    settled: bool,
+    purpose: Purpose,
+    events: &Events,
+) -> Result<Facts, Problem> {
+    let sections = script(questions);
+    let lock = if settled { lock(600) } else { String::new() };
+    let script = Script {
+        prelude: format!("{PRELUDE}\n{lock}"),
+        steps: sections
+            .iter()
+            .enumerate()
+            .map(|(index, (_, body))| Step {
+                id: index as u32,
+                body: body.clone(),
+            })
+            .collect(),
+        stop_at_failure: false,
+    };
+    events.tell(&Event::Exchange {
+        host: host.to_owned(),
+        purpose,
+    });
+    let mut answers: Answers = sections
+        .iter()
+        .map(|(section, _)| (*section, Answer::default()))
+        .collect();
+    shell
+        .exchange(&script, &mut |frame| {
+            let section = |id: u32| sections[id as usize].0;
+            match frame {
+                Frame::Begin { .. } => {}
+                Frame::Line { id, stream, text } => {
+                    let answer = answers.entry(section(id)).or_default();
+                    match stream {
+                        Stream::Out => answer.lines.push(text),
+                        Stream::Err => answer.errors.push(text),
+                    }
+                }
+                Frame::End { id, code } => answers.entry(section(id)).or_default().code = code,
+            }
+        })
+        .await?;
+    let facts = parse(&answers, questions)?;
+    if facts.system.release.is_none() {
+        return Err(Problem::refused(format!(
+            "the release `{}` is not supported",
+            facts.system.release_name
+        ))
+        .hint("pgha knows Debian 11, 12 and 13"));
+    }
+    unanswered(&answers)?;
+    events.tell(&Event::Probed {
+        host: host.to_owned(),
+    });
+    Ok(facts)
+}
+
+/// A server whose socket is there and that gave no answer is not the same as no server.
+fn unanswered(answers: &Answers) -> Result<(), Problem> {
+    let Some(answer) = answers.get(&Section::Server) else {
+        return Ok(());
+    };
+    let errors = answer.errors.join("\n");
+    // A socket left behind by a crash, or a server that is starting, stopping or recovering: it is simply not up.
+    let down = [
+        "Connection refused",
+        "No such file",
+        "starting up",
+        "shutting down",
+        "recovery",
+    ];
+    if answer.code == 0 || down.iter().any(|text| errors.contains(text)) {
+        return Ok(());
+    }
+    Err(
+        Problem::failed("PostgreSQL runs and does not answer `postgres` on its local socket")
+            .because(errors)
+            .hint("pgha needs `local all postgres peer` as the first line of pg_hba.conf"),
+    )
+}
