@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::discreet::hide;
 use super::load::Loaded;
 use super::{Database, User, Way, names};
 use crate::problem::{Problem, Source, Span, did_you_mean};
@@ -119,8 +120,11 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
             .hint("set it once, in `group_vars/all.yml`");
             let given = other.given.get(*variable).or(first.given.get(*variable));
             Some(match given {
-                Some(given) if *variable != names::PASSWORD => problem.at(&given.key),
-                _ => problem,
+                Some(given) if matches!(*variable, names::PASSWORD | "postgresql_users") => {
+                    hide(problem.at(&given.key))
+                }
+                Some(given) => problem.at(&given.key),
+                None => problem,
             })
         })
         .collect()
