@@ -242,7 +242,7 @@ fn check_name(key: &Key) -> Result<(), Problem> {
     Err(match names::alike(name) {
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
         None => problem.hint(
-            "names that begin with `cluster_`, `postgresql_`, `repmgr_` or `pgbouncer_` are pgha's own; settings of PostgreSQL stand below `postgresql_settings`",
+            "settings stand below `postgresql_settings`, `repmgr_settings` and `pgbouncer_settings`; variables of your own need another prefix",
         ),
     })
 }

@@ -53,7 +53,7 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
         return None;
     }
     match serde_json::from_value(serde_json::Value::Object(whole)) {
-        Ok(variables) => typed.variables = variables,
+        Ok(variables) => typed.variables = tidy(variables),
         Err(error) => problems.push(Problem::input("pgha's variables do not fit").because(error)),
     }
     if let Some(password) = vars.get(names::PASSWORD) {
@@ -81,6 +81,23 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
     }
     problems.extend(rules::check(&typed.variables, vars));
     (problems.len() == before).then_some(typed)
+}
+
+/// One spelling for what can be spelt in several ways.
+fn tidy(mut variables: Variables) -> Variables {
+    for attribute in variables
+        .postgresql_users
+        .iter_mut()
+        .flat_map(|user| &mut user.attributes)
+    {
+        attribute.make_ascii_uppercase();
+    }
+    if let Some(path) = &mut variables.postgresql_data_directory
+        && path.trim_end_matches('/').len() > 1
+    {
+        path.truncate(path.trim_end_matches('/').len());
+    }
+    variables
 }
 
 /// Reads a single variable; gives it under its name, as the type of its field writes it.

@@ -166,6 +166,7 @@ fn mistyped(expected: &str, node: Option<&Node>) -> Problem {
         ("a list", _) => problem.hint("begin each item with `- `, or write `[a, b]`"),
         ("a mapping", _) => problem.hint("write `key: value`, one per line"),
         (_, Value::Null) => problem.hint("write a value, or remove the key"),
+        (_, Value::Int(_)) => problem.hint("write a number in that range"),
         (expected, _) if expected.starts_with("a whole number") => {
             problem.hint("write digits alone, without a unit")
         }
