@@ -100,7 +100,8 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
                 == first.passwords.get(&first.host.variables.repmgr_user)
         }
         "postgresql_users" => {
-            value(first, variable) == value(other, variable) && first.passwords == other.passwords
+            value(first, variable) == value(other, variable)
+                && passwords_of_users(first) == passwords_of_users(other)
         }
         _ => value(first, variable) == value(other, variable),
     };
@@ -127,6 +128,16 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
                 None => problem,
             })
         })
+        .collect()
+}
+
+/// The passwords that `postgresql_users` alone decides.
+fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
+    loaded
+        .passwords
+        .iter()
+        .filter(|(role, _)| **role != loaded.host.variables.repmgr_user)
+        .map(|(role, password)| (role.as_str(), password.as_str()))
         .collect()
 }
 
