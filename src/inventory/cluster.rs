@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::discreet::hide;
 use super::load::Loaded;
 use super::{Database, User, Way, names};
 use crate::problem::{Problem, Source, Span, did_you_mean};
@@ -99,7 +100,8 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
                 == first.passwords.get(&first.host.variables.repmgr_user)
         }
         "postgresql_users" => {
-            value(first, variable) == value(other, variable) && first.passwords == other.passwords
+            value(first, variable) == value(other, variable)
+                && passwords_of_users(first) == passwords_of_users(other)
         }
         _ => value(first, variable) == value(other, variable),
     };
@@ -119,10 +121,23 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
             .hint("set it once, in `group_vars/all.yml`");
             let given = other.given.get(*variable).or(first.given.get(*variable));
             Some(match given {
-                Some(given) if *variable != names::PASSWORD => problem.at(&given.key),
-                _ => problem,
+                Some(given) if matches!(*variable, names::PASSWORD | "postgresql_users") => {
+                    hide(problem.at(&given.key))
+                }
+                Some(given) => problem.at(&given.key),
+                None => problem,
             })
         })
+        .collect()
+}
+
+/// The passwords that `postgresql_users` alone decides.
+fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
+    loaded
+        .passwords
+        .iter()
+        .filter(|(role, _)| **role != loaded.host.variables.repmgr_user)
+        .map(|(role, password)| (role.as_str(), password.as_str()))
         .collect()
 }
 

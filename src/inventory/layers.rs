@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::tree::Tree;
 use super::{ExtraVar, Sources, names};
-use crate::problem::{Problem, Source, Span, did_you_mean};
+use crate::problem::{Problem, Source, Span};
 use crate::yaml::{self, Key, Map, Node, Value};
 
 /// A variable that the user set.
@@ -239,10 +239,10 @@ fn check_name(key: &Key) -> Result<(), Problem> {
         return Ok(());
     }
     let problem = Problem::input(format!("there is no variable `{name}`")).at(&key.span);
-    Err(match did_you_mean(name, names::pgha().iter().map(String::as_str)) {
+    Err(match names::alike(name) {
         Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
         None => problem.hint(
-            "names that begin with `cluster_`, `postgresql_`, `repmgr_` or `pgbouncer_` are pgha's own; settings of PostgreSQL stand below `postgresql_settings`",
+            "settings stand below `postgresql_settings`, `repmgr_settings` and `pgbouncer_settings`; variables of your own need another prefix",
         ),
     })
 }

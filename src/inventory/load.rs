@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::discreet::discreet;
 use super::layers::{Layers, Vars};
 use super::tree::Tree;
 use super::{Host, Inventory, Sources, cluster, names, ssh, typed};
@@ -26,7 +27,7 @@ pub(super) struct Loaded {
 pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
     let mut problems = Vec::new();
     let Some(tree) = Tree::read(&sources.inventory, &mut problems) else {
-        return Err(Problems(problems));
+        return Err(unique(problems));
     };
     let layers = Layers::read(&tree, sources, &mut problems);
     let groups = tree.members();
@@ -112,10 +113,10 @@ fn host(
     })
 }
 
-/// What several hosts share is wrong once.
+/// What several hosts share is wrong once; and no excerpt shows a password.
 fn unique(problems: Vec<Problem>) -> Problems {
     let mut found: Vec<Problem> = Vec::new();
-    for problem in problems {
+    for problem in problems.into_iter().map(discreet) {
         if !found.contains(&problem) {
             found.push(problem);
         }

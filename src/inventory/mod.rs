@@ -2,6 +2,7 @@
 
 mod cluster;
 mod connection;
+mod discreet;
 mod hba;
 mod host;
 mod layers;

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use super::Variables;
+use crate::problem::did_you_mean;
 
 /// Variables that begin like this are pgha's, or misspelt.
 const PREFIXES: [&str; 4] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_"];
@@ -71,6 +72,13 @@ pub(super) fn is_ours(name: &str) -> bool {
 
 pub(super) fn is_reserved(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The variable that a misspelt one most likely meant. All of one prefix look alike, so the rest must.
+pub(super) fn alike(name: &str) -> Option<String> {
+    let prefix = PREFIXES.iter().find(|prefix| name.starts_with(**prefix))?;
+    let rests = pgha().iter().filter_map(|known| known.strip_prefix(prefix));
+    did_you_mean(&name[prefix.len()..], rests).map(|rest| format!("{prefix}{rest}"))
 }
 
 /// Whether Ansible keeps a password in a variable of that name.

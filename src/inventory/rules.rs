@@ -1,5 +1,6 @@
 //! What pgha's variables may hold.
 
+use super::discreet::hide;
 use super::layers::Vars;
 use super::{Database, User, Variables, hba};
 use crate::problem::{Problem, Span, did_you_mean};
@@ -33,7 +34,10 @@ pub(super) fn check(variables: &Variables, vars: &Vars) -> Vec<Problem> {
     };
     rules.cluster(variables);
     rules.postgres(variables);
+    let before = rules.problems.len();
     rules.users(&variables.postgresql_users);
+    let of_users: Vec<Problem> = rules.problems.drain(before..).map(hide).collect();
+    rules.problems.extend(of_users);
     rules.databases(&variables.postgresql_databases);
     rules.others(variables);
     rules.problems

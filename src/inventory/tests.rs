@@ -161,6 +161,7 @@ fn passwords_leave_the_variables() {
     assert_eq!(inventory.secrets.get("repmgr"), Some("s3cret2"));
     assert_eq!(inventory.secrets.get("plain"), None);
     assert_eq!(inventory.cluster.users.len(), 2);
+    assert_eq!(inventory.cluster.users[0].attributes, ["CREATEDB"]);
     let vars = serde_json::to_string(&inventory.hosts["n"].vars).unwrap();
     assert!(!vars.contains("s3cret"), "{vars}");
 }
@@ -220,4 +221,34 @@ fn patterns_select_hosts() {
     assert_eq!(problem.hint.as_deref(), Some("did you mean `postgres`?"));
     assert!(select(&inventory, "").is_err());
     assert!(select(&inventory, "x*").is_err());
+}
+
+#[test]
+fn hosts_must_agree_on_passwords_and_do_not_show_them() {
+    let text = "all: {children: {postgres: {hosts: {n: {repmgr_password: one1}, m: {repmgr_password: two2}}}}}";
+    let problems = load(&sources(text)).unwrap_err();
+    assert_eq!(problems.0.len(), 1);
+    assert!(problems.0[0].span.is_none());
+    let told = problems.to_string();
+    assert!(told.contains("`repmgr_password` differs"), "{told}");
+    assert!(!told.contains("one1") && !told.contains("two2"), "{told}");
+}
+
+#[test]
+fn a_large_inventory_is_read_in_reasonable_time() {
+    let hosts: String = (0..300)
+        .map(|number| {
+            format!(
+                "        node{number}:\n          ansible_host: 10.0.{}.{}\n",
+                number / 200,
+                number % 200
+            )
+        })
+        .collect();
+    let text = format!(
+        "all:\n  vars:\n    postgresql_settings: {{work_mem: 4MB}}\n  children:\n    postgres:\n      hosts:\n{hosts}"
+    );
+    let begin = std::time::Instant::now();
+    assert_eq!(read(&sources(&text)).hosts.len(), 300);
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }

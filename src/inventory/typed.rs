@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
+use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::{Variables, names, rules};
 use crate::problem::{Problem, Problems, Span};
@@ -50,7 +53,7 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
         return None;
     }
     match serde_json::from_value(serde_json::Value::Object(whole)) {
-        Ok(variables) => typed.variables = variables,
+        Ok(variables) => typed.variables = tidy(variables),
         Err(error) => problems.push(Problem::input("pgha's variables do not fit").because(error)),
     }
     if let Some(password) = vars.get(names::PASSWORD) {
@@ -62,10 +65,14 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
                     .get(&role)
                     .is_some_and(|other| *other != text)
                 {
-                    problems.push(Problem::input(format!(
-                        "`{role}` has two passwords: one in `postgresql_users`, another at {}",
-                        password.node.span
-                    )));
+                    problems.push(hide(
+                        Problem::input(format!(
+                            "the role `{}` has two passwords: this one, and another in `postgresql_users`",
+                            role.escape_debug()
+                        ))
+                        .at(&password.node.span)
+                        .hint("keep one of the two"),
+                    ));
                 }
                 typed.passwords.insert(role, text);
             }
@@ -74,6 +81,23 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
     }
     problems.extend(rules::check(&typed.variables, vars));
     (problems.len() == before).then_some(typed)
+}
+
+/// One spelling for what can be spelt in several ways.
+fn tidy(mut variables: Variables) -> Variables {
+    for attribute in variables
+        .postgresql_users
+        .iter_mut()
+        .flat_map(|user| &mut user.attributes)
+    {
+        attribute.make_ascii_uppercase();
+    }
+    if let Some(path) = &mut variables.postgresql_data_directory
+        && path.trim_end_matches('/').len() > 1
+    {
+        path.truncate(path.trim_end_matches('/').len());
+    }
+    variables
 }
 
 /// Reads a single variable; gives it under its name, as the type of its field writes it.
@@ -186,7 +210,11 @@ fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, 
         if let Value::Map(map) = &mut user.value
             && let Some(index) = map.0.iter().position(|(key, _)| key.name == "password")
         {
-            let (_, secret) = map.0.remove(index);
+            let null = Node {
+                value: Value::Null,
+                span: map.0[index].1.span.clone(),
+            };
+            let secret = std::mem::replace(&mut map.0[index].1, null);
             let name = map.get("name").and_then(Node::as_str);
             match (name, password(&secret)) {
                 (Some(name), Ok(text)) => {
@@ -196,7 +224,10 @@ fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, 
                 (_, Err(problem)) => problems.push(problem),
             }
         }
-        users.push(user);
+        match yaml::decode::<Entry>(&user, "an entry of `postgresql_users`") {
+            Ok(_) => users.push(without_password(user)),
+            Err(found) => problems.extend(found.0.into_iter().map(hide)),
+        }
     }
     if problems.is_empty() {
         Ok(Node {
@@ -208,10 +239,31 @@ fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, 
     }
 }
 
+/// The keys of an entry of `postgresql_users`.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only its shape matters")]
+struct Entry {
+    name: String,
+    password: Option<String>,
+    attributes: Option<Vec<String>>,
+    member_of: Option<Vec<String>>,
+}
+
+fn without_password(mut user: Node) -> Node {
+    if let Value::Map(map) = &mut user.value {
+        map.0.retain(|(key, _)| key.name != "password");
+    }
+    user
+}
+
 /// A password's text. A problem names the place only: an excerpt would show the password.
 fn password(node: &Node) -> Result<String, Problem> {
     let refuse = |what: &str, hint: &str| {
-        Err(Problem::input(format!("the password at {} {what}", node.span)).hint(hint))
+        Err(hide(
+            Problem::input(format!("the password {what}"))
+                .at(&node.span)
+                .hint(hint),
+        ))
     };
     match node.as_str() {
         Some("") => refuse("is empty", "write one, or remove the key"),

@@ -246,7 +246,10 @@ pub(super) fn text(map: &Map, name: &str, span: &Span, whole: &str) -> Result<Sp
     let Some((key, node)) = map.entry(name) else {
         return Err(Problem::input(format!("{whole} lacks the key `{name}`"))
             .at(span)
-            .hint(format!("add `{name}:`")));
+            .hint(match name {
+                "hosts" => "add `hosts:` with a group, a host or a pattern",
+                _ => "add `name:` with a few words that say what it is for",
+            }));
     };
     match node.as_str() {
         Some(text) if !text.trim().is_empty() && !text.trim_end().contains('\n') => Ok(Spanned {

@@ -98,7 +98,8 @@ fn kind(map: &Map, span: &Span, resources: &[&str]) -> Result<Option<Declared>, 
                 key.name,
                 node.describe()
             ))
-            .at(&node.span),
+            .at(&node.span)
+            .hint("write `key: value`, one per line, below the resource"),
         );
     }
     if !problems.is_empty() {

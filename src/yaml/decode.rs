@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
 use super::{Key, Node, Value};
-use crate::problem::{Problem, Problems, Span, did_you_mean};
+use crate::problem::{Problem, Problems, did_you_mean};
 
 /// Reads `node` as a `T`; `what` names it in messages (``the resource `package` ``).
 ///
@@ -20,18 +20,17 @@ pub fn decode<T: DeserializeOwned>(node: &Node, what: &str) -> Result<T, Problem
     let place = Place {
         node,
         what,
+        is_entry: false,
         problems: &problems,
     };
-    let result = T::deserialize(place);
-    let mut problems = problems.into_inner();
+    let result = T::deserialize(place).map_err(|wrong| wrong.at(place).into_problem(what));
+    let mut problems = problems.take();
     match result {
-        Ok(value) if problems.is_empty() => Ok(value),
-        Ok(_) => Err(Problems(problems)),
-        Err(error) => {
-            problems.push(error.at(node).into_problem(what));
-            Err(Problems(problems))
-        }
+        Ok(value) if problems.is_empty() => return Ok(value),
+        Ok(_) => {}
+        Err(problem) => problems.push(problem),
     }
+    Err(Problems(problems))
 }
 
 /// A node that is being read, as serde sees it.
@@ -39,12 +38,18 @@ pub fn decode<T: DeserializeOwned>(node: &Node, what: &str) -> Result<T, Problem
 struct Place<'a> {
     node: &'a Node,
     what: &'a str,
+    /// Whether it is inside a list of what is read.
+    is_entry: bool,
     problems: &'a RefCell<Vec<Problem>>,
 }
 
 impl<'a> Place<'a> {
     fn inside(self, node: &'a Node) -> Self {
         Self { node, ..self }
+    }
+
+    fn name(self) -> String {
+        named(self.what, self.is_entry)
     }
 
     fn unknown_keys(self, fields: &'static [&'static str]) {
@@ -55,9 +60,17 @@ impl<'a> Place<'a> {
             if !fields.contains(&key.name.as_str()) {
                 self.problems
                     .borrow_mut()
-                    .push(unknown_key(key, self.what, fields));
+                    .push(unknown_key(key, &self.name(), fields));
             }
         }
+    }
+}
+
+fn named(what: &str, is_entry: bool) -> String {
+    if is_entry && !what.starts_with("an entry") {
+        format!("an entry of {what}")
+    } else {
+        what.to_owned()
     }
 }
 
@@ -82,57 +95,86 @@ fn listing(names: &[&str]) -> String {
 #[derive(Debug)]
 struct Wrong {
     what: Misfit,
-    place: Option<(Span, String, bool)>,
+    found: Option<Found>,
 }
 
 #[derive(Debug)]
 enum Misfit {
     Type(String),
     Missing(&'static str),
+    Variant { what: String, hint: String },
     Other(String),
+}
+
+/// The innermost node that did not fit.
+#[derive(Debug)]
+struct Found {
+    node: Node,
+    is_entry: bool,
 }
 
 impl Wrong {
     fn new(what: Misfit) -> Self {
-        Self { what, place: None }
+        Self { what, found: None }
     }
 
     /// Notes the innermost place.
-    fn at(mut self, node: &Node) -> Self {
-        if self.place.is_none() {
-            let is_scalar = matches!(
-                node.value,
-                Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Null
-            );
-            self.place = Some((node.span.clone(), node.describe(), is_scalar));
-        }
+    fn at(mut self, place: Place<'_>) -> Self {
+        self.found.get_or_insert_with(|| Found {
+            node: place.node.clone(),
+            is_entry: place.is_entry,
+        });
         self
     }
 
     fn into_problem(self, decoded: &str) -> Problem {
-        let (span, found, is_scalar) = match self.place {
-            Some((span, found, is_scalar)) => (Some(span), found, is_scalar),
-            None => (None, String::new(), false),
-        };
+        let node = self.found.as_ref().map(|found| &found.node);
+        let is_entry = self.found.as_ref().is_some_and(|found| found.is_entry);
         let problem = match self.what {
-            Misfit::Type(expected) => {
-                let problem = Problem::input(format!("expected {expected}, found {found}"));
-                if expected == "a string" && is_scalar {
-                    problem.hint("put the value in quotes")
-                } else {
-                    problem
-                }
-            }
-            Misfit::Missing(field) => Problem::input(format!("{decoded} lacks the key `{field}`"))
-                .hint(format!("add `{field}:`")),
+            Misfit::Type(expected) => mistyped(&expected, node),
+            Misfit::Missing(field) => Problem::input(format!(
+                "{} lacks the key `{field}`",
+                named(decoded, is_entry)
+            ))
+            .hint(format!("add `{field}:`")),
+            Misfit::Variant { what, hint } => Problem::input(what).hint(hint),
             Misfit::Other(message) => Problem::input(message),
         };
-        match span {
-            Some(span) => problem.at(&span),
+        match node {
+            Some(node) => problem.at(&node.span),
             None => problem,
         }
     }
 }
+
+fn mistyped(expected: &str, node: Option<&Node>) -> Problem {
+    let Some(node) = node else {
+        return Problem::input(format!("expected {expected}"));
+    };
+    let problem = Problem::input(format!("expected {expected}, found {}", node.describe()));
+    let written = node.as_str().unwrap_or_default().to_ascii_lowercase();
+    match (expected, &node.value) {
+        ("a string", Value::Bool(_) | Value::Int(_) | Value::Float(_)) => {
+            problem.hint("put the value in quotes")
+        }
+        (BOOLEAN, _) if matches!(written.as_str(), "yes" | "on" | "y") => {
+            problem.hint("write `true`")
+        }
+        (BOOLEAN, _) if matches!(written.as_str(), "no" | "off" | "n") => {
+            problem.hint("write `false`")
+        }
+        ("a list", _) => problem.hint("begin each item with `- `, or write `[a, b]`"),
+        ("a mapping", _) => problem.hint("write `key: value`, one per line"),
+        (_, Value::Null) => problem.hint("write a value, or remove the key"),
+        (_, Value::Int(_)) => problem.hint("write a number in that range"),
+        (expected, _) if expected.starts_with("a whole number") => {
+            problem.hint("write digits alone, without a unit")
+        }
+        _ => problem.hint(format!("write {expected}")),
+    }
+}
+
+const BOOLEAN: &str = "`true` or `false`";
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,19 +198,28 @@ impl de::Error for Wrong {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let meant = did_you_mean(variant, expected.iter().copied())
-            .map(|meant| format!("; did you mean `{meant}`?"))
-            .unwrap_or_default();
-        Self::new(Misfit::Other(format!(
-            "`{}` is not one of {}{meant}",
-            variant.escape_debug(),
-            listing(expected)
-        )))
+        Self::new(Misfit::Variant {
+            what: format!(
+                "`{}` is not one of {}",
+                variant.escape_debug(),
+                listing(expected)
+            ),
+            hint: match did_you_mean(variant, expected.iter().copied()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("write one of {}", listing(expected)),
+            },
+        })
     }
 
     fn missing_field(field: &'static str) -> Self {
         Self::new(Misfit::Missing(field))
     }
+}
+
+/// `0644` is no decimal number.
+fn has_leading_zero(text: &str) -> bool {
+    let digits = text.trim().trim_start_matches(['+', '-']);
+    digits.starts_with('0') && digits[1..].starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// serde's words for what it expects, in ours.
@@ -181,7 +232,7 @@ fn in_words(expected: &str) -> String {
         "u64" | "usize" => "a whole number from 0".to_owned(),
         "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
-        "a boolean" => "`true` or `false`".to_owned(),
+        "a boolean" => BOOLEAN.to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
         other if other.starts_with("struct ") => "a mapping".to_owned(),
@@ -194,9 +245,10 @@ macro_rules! number {
     ($($method:ident $visit:ident $type:ty),*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
             if let Value::String(text) = &self.node.value
+                && !has_leading_zero(text)
                 && let Ok(number) = text.trim().parse::<$type>()
             {
-                return visitor.$visit(number).map_err(|wrong: Wrong| wrong.at(self.node));
+                return visitor.$visit(number).map_err(|wrong: Wrong| wrong.at(self));
             }
             self.deserialize_any(visitor)
         }
@@ -217,9 +269,12 @@ impl<'de> Deserializer<'de> for Place<'de> {
             Value::Float(value) => visitor.visit_f64(*value),
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Sequence(items) => {
-                let mut access = de::value::SeqDeserializer::new(
-                    items.iter().map(|item| Item(self.inside(item))),
-                );
+                let mut access = de::value::SeqDeserializer::new(items.iter().map(|item| {
+                    Item(Self {
+                        is_entry: true,
+                        ..self.inside(item)
+                    })
+                }));
                 visitor
                     .visit_seq(&mut access)
                     .and_then(|value| access.end().map(|()| value))
@@ -230,7 +285,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
                 value: None,
             }),
         }
-        .map_err(|wrong: Wrong| wrong.at(self.node))
+        .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     number! {
@@ -245,7 +300,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
             Some("false" | "False") => visitor.visit_bool(false),
             _ => return self.deserialize_any(visitor),
         }
-        .map_err(|wrong: Wrong| wrong.at(self.node))
+        .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
@@ -253,7 +308,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
-        .map_err(|wrong: Wrong| wrong.at(self.node))
+        .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -263,7 +318,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
     ) -> Result<V::Value, Wrong> {
         visitor
             .visit_newtype_struct(self)
-            .map_err(|wrong: Wrong| wrong.at(self.node))
+            .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -274,7 +329,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
     ) -> Result<V::Value, Wrong> {
         self.unknown_keys(fields);
         let Value::Map(map) = &self.node.value else {
-            return Err(Wrong::new(Misfit::Type("a mapping".to_owned())).at(self.node));
+            return Err(Wrong::new(Misfit::Type("a mapping".to_owned())).at(self));
         };
         let known: Vec<&(Key, Node)> = map
             .0
@@ -287,7 +342,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
                 rest: known.into_iter(),
                 value: None,
             })
-            .map_err(|wrong: Wrong| wrong.at(self.node))
+            .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -310,7 +365,7 @@ impl<'de> Deserializer<'de> for Place<'de> {
                 listing(variants)
             )))),
         }
-        .map_err(|wrong: Wrong| wrong.at(self.node))
+        .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     serde::forward_to_deserialize_any! {

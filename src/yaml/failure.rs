@@ -6,14 +6,17 @@ use serde_saphyr::{Error, Location};
 
 use crate::problem::{Problem, Source, Span};
 
-const QUOTE: &str = "put the whole value in quotes: `\"{{ … }}\"`";
-
 /// Words an error of the YAML crate; `offset` is where the parsed text begins in the source.
 pub(super) fn problem(source: &Arc<Source>, offset: usize, error: &Error) -> Problem {
     let error = innermost(error);
     let span = error
         .location()
         .map_or_else(|| at(source, 0, 0), |found| span(source, offset, found));
+    if let Some(braces) = template(source, &span) {
+        return Problem::input("a template without quotes: YAML takes `{{` for a mapping")
+            .at(&braces)
+            .hint("put the whole value in quotes: `\"{{ … }}\"`");
+    }
     let (what, hint) = describe(source, &span, error);
     let problem = Problem::input(what).at(&span);
     match hint {
@@ -30,9 +33,6 @@ fn innermost(error: &Error) -> &Error {
 }
 
 fn describe(source: &Arc<Source>, span: &Span, error: &Error) -> (String, Option<&'static str>) {
-    if let Some(found) = template(source, span) {
-        return found;
-    }
     let here = source.text[span.start..].lines().next().unwrap_or_default();
     match error {
         Error::DuplicateMappingKey { key, .. } => (
@@ -90,44 +90,47 @@ fn plain(error: &Error, here: &str) -> (String, Option<&'static str>) {
     if let Some(end) = what.rfind(" at line ") {
         what.truncate(end);
     }
-    let hint = if here.starts_with('\t') || what.contains("tab") {
-        Some("indent with spaces")
+    let hint = if here.starts_with('\t') || what.contains("tabs disallowed") {
+        "a tab stands where only spaces may".clone_into(&mut what);
+        "indent with spaces"
     } else if what.starts_with("unexpected character") {
         what = format!(
             "a value cannot begin with `{}`",
             here.chars().next().unwrap_or_default()
         );
-        Some("put the value in quotes")
+        "put the value in quotes"
     } else if what.starts_with("mapping values are not allowed") {
         "a `:` stands where no key can be".clone_into(&mut what);
-        Some("check the indentation, or put a value that contains `: ` in quotes")
+        "check the indentation, or put a value that contains `: ` in quotes"
+    } else if what.starts_with("illegal placement of ':'") {
+        "a `:` stands where no key can be".clone_into(&mut what);
+        "is a bracket or a quote above not closed?"
     } else if what.contains("trailing content after") {
-        Some("what begins with a quote must end with it: put the whole value in quotes")
-    } else if what.contains("unclosed") || what.contains("did not find expected ','") {
-        Some("close the bracket")
+        "what begins with a quote must end with it: put the whole value in quotes"
+    } else if what.contains("multiline quoted scalar") {
+        "a quoted text runs on into this line".clone_into(&mut what);
+        "is the closing quote above missing?"
     } else if what.contains("quoted scalar") {
-        Some("is the closing quote missing?")
+        "is the closing quote missing?"
+    } else if what.contains("unclosed") || what.contains("did not find expected ','") {
+        "close the bracket"
     } else if what.contains("nest") || what.contains("recursion") {
-        Some("is it the right file?")
+        "is it the right file?"
     } else {
-        Some("check the indentation of this line and the one above")
+        "check the indentation of this line and the one above"
     };
-    (what, hint)
+    (what, Some(hint))
 }
 
-/// Whether the trouble is a template without quotes, which YAML takes for a mapping in a mapping.
-fn template(source: &Arc<Source>, span: &Span) -> Option<(String, Option<&'static str>)> {
+/// The braces, if the trouble is a template without quotes, which YAML takes for a mapping in a mapping.
+fn template(source: &Arc<Source>, span: &Span) -> Option<Span> {
     let start = source.text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let line = source.text[start..].lines().next()?;
     let brace = line.find("{{")?;
     let before = line[..brace].trim_end();
     let begins_value = before.is_empty() || before.ends_with([':', '-', '[', ',']);
-    (begins_value && start + brace <= span.start).then(|| {
-        (
-            "a template without quotes: YAML takes `{{` for a mapping".to_owned(),
-            Some(QUOTE),
-        )
-    })
+    let len = line[brace..].find("}}").map_or(2, |end| end + 2);
+    (begins_value && start + brace <= span.start).then(|| at(source, start + brace, len))
 }
 
 fn span(source: &Arc<Source>, offset: usize, location: Location) -> Span {
