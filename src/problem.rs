@@ -32,11 +32,18 @@ impl Kind {
 }
 
 /// A file that was read, kept for excerpts in messages.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Source {
-    /// The path as the user gave it, or `<--extra-vars>` and the like.
+    /// The path as the user gave it, or `--extra-vars` and the like.
     pub name: String,
     pub text: String,
+}
+
+/// The name only: the text may hold passwords.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
 }
 
 /// A place in a [`Source`]: what a caret points at.

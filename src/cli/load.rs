@@ -125,7 +125,9 @@ fn variables(folder: &Path) -> Result<Vec<(String, Arc<Source>)>, Problem> {
                 found.push((name.to_owned(), read(&inner)?));
             }
         } else if is_yaml(&path) {
-            let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
+            let stem = name
+                .strip_suffix(".yml")
+                .or_else(|| name.strip_suffix(".yaml"));
             found.push((stem.unwrap_or(name).to_owned(), read(&path)?));
         }
     }
@@ -166,7 +168,10 @@ fn read(path: &Path) -> Result<Arc<Source>, Problem> {
             "`{shown}` is too large: {}",
             crate::size::bytes(metadata.len())
         ))
-        .hint(format!("files up to {} are read", crate::size::bytes(LARGEST))));
+        .hint(format!(
+            "files up to {} are read",
+            crate::size::bytes(LARGEST)
+        )));
     }
     let bytes = fs::read(path).map_err(|error| failed(&error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -191,11 +196,16 @@ fn check_keys(inventory: &Inventory) -> Result<(), Problems> {
         };
         let found = match fs::File::open(key) {
             Err(error) => Some(
-                Problem::input(format!("the private key `{}` cannot be read", key.display()))
-                    .because(error),
+                Problem::input(format!(
+                    "the private key `{}` cannot be read",
+                    key.display()
+                ))
+                .because(error),
             ),
             Ok(file) => {
-                let mode = file.metadata().map_or(0, |metadata| metadata.permissions().mode());
+                let mode = file
+                    .metadata()
+                    .map_or(0, |metadata| metadata.permissions().mode());
                 (mode & 0o077 != 0).then(|| {
                     Problem::input(format!(
                         "the private key `{}` can be read by others (mode {:04o})",
@@ -237,20 +247,21 @@ impl Which {
         let (entry, folder) = match &self.playbook {
             Some(path) => {
                 read(path)?;
-                let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                let name = path
+                    .file_name()
+                    .and_then(|name| name.to_str())
+                    .unwrap_or_default();
                 (name.to_owned(), path.parent().map(Path::to_path_buf))
             }
             None => ("site.yml".to_owned(), None),
         };
         let beside = folder.clone();
-        let playbook = playbook::parse(
-            &entry,
-            &move |name| {
-                let own = beside.as_ref().and_then(|folder| read(&folder.join(name)).ok());
-                own.or_else(|| embedded(&PLAYBOOKS, name, "playbooks"))
-            },
-            resource::NAMES,
-        )?;
+        let playbook = playbook::parse(&entry, resource::NAMES, &move |name| {
+            let own = beside
+                .as_ref()
+                .and_then(|folder| read(&folder.join(name)).ok());
+            own.or_else(|| embedded(&PLAYBOOKS, name, "playbooks"))
+        })?;
         let engine = Engine::new(move |name| {
             let own = folder.as_ref().and_then(|folder| {
                 read(&folder.join("templates").join(name))

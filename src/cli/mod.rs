@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod lab;
+mod load;
 
 use std::process::ExitCode;
 
