@@ -173,6 +173,8 @@ impl<'a> Walk<'a> {
             postgresql_config_directory => view.config_directory(),
             postgresql_bin_directory => view.program("").trim_end_matches('/'),
             postgresql_unit => view.unit(),
+            postgresql_extensions => value(&self.extensions()),
+            pgbouncer_databases => value(&self.pooled()),
             repmgr_node_id => self.topology.member(host).map(|member| member.node_id),
             conninfo => self.topology.member(host).map(|_| view.conninfo(host).to_string()),
             facts => context! {
@@ -182,6 +184,40 @@ impl<'a> Walk<'a> {
             },
             ..value(&declared.vars)
         }
+    }
+
+    /// Every extension of every declared database.
+    fn extensions(&self) -> Vec<IndexMap<&'static str, String>> {
+        let databases = &self.declaration.inventory.cluster.databases;
+        databases
+            .iter()
+            .flat_map(|database| {
+                database.extensions.iter().map(|extension| {
+                    IndexMap::from([
+                        ("database", database.name.clone()),
+                        ("extension", extension.clone()),
+                    ])
+                })
+            })
+            .collect()
+    }
+
+    /// Where a pooler leads each declared database: to the primary.
+    fn pooled(&self) -> IndexMap<String, IndexMap<&'static str, serde_json::Value>> {
+        let Some(primary) = self.topology.member(&self.topology.primary) else {
+            return IndexMap::new();
+        };
+        let databases = &self.declaration.inventory.cluster.databases;
+        databases
+            .iter()
+            .map(|database| {
+                let target = IndexMap::from([
+                    ("host", primary.address.as_str().into()),
+                    ("port", primary.port.into()),
+                ]);
+                (database.name.clone(), target)
+            })
+            .collect()
     }
 
     /// The hosts of a play, in order. `primary` and `standbys` are groups that are discovered.

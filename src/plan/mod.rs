@@ -56,3 +56,17 @@ impl Plan {
             .flat_map(|stage| stage.hosts.values().flatten())
     }
 }
+
+impl Plan {
+    /// The names of all secrets that its operations need, each once, sorted.
+    pub fn secrets(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .changes()
+            .flat_map(|change| &change.ops)
+            .flat_map(|op| op.text().into_iter().flat_map(crate::secret::Text::secrets))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}

@@ -98,3 +98,22 @@ impl ServiceAction {
         }
     }
 }
+
+impl Op {
+    /// The text in it that may name secrets.
+    pub fn text(&self) -> Option<&Text> {
+        match self {
+            Self::WriteFile { content, .. } => Some(content),
+            Self::Run { stdin, .. } => stdin.as_ref(),
+            Self::Sql { statement, .. } => Some(statement),
+            Self::MakeDirectory { .. }
+            | Self::SetAttributes { .. }
+            | Self::RemoveFile { .. }
+            | Self::Rename { .. }
+            | Self::Service { .. }
+            | Self::ReloadUnits
+            | Self::Pooler { .. }
+            | Self::Wait { .. } => None,
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Values of settings, compared as PostgreSQL reads them
 //! (<https://www.postgresql.org/docs/current/config-setting.html#CONFIG-SETTING-NAMES-VALUES>).
 
+use std::collections::BTreeMap;
+
 /// Settings that a standby must hold at least as high as its primary
 /// (<https://www.postgresql.org/docs/current/hot-standby.html#HOT-STANDBY-ADMIN>).
 pub const HOT_STANDBY: [&str; 5] = [
@@ -10,6 +12,32 @@ pub const HOT_STANDBY: [&str; 5] = [
     "max_wal_senders",
     "max_worker_processes",
 ];
+
+/// Reads `name = value` lines as `postgresql.conf` has them; the last of two wins.
+///
+/// # Errors
+/// The first line that is none.
+pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut settings = BTreeMap::new();
+    for line in text.lines() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, value) = line.split_once('=').ok_or(line)?;
+        let value = value.trim();
+        let value = match value.strip_prefix('\'') {
+            Some(quoted) => quoted
+                .strip_suffix('\'')
+                .ok_or(line)?
+                .replace("''", "'")
+                .replace(r"\\", r"\"),
+            None => value.to_owned(),
+        };
+        settings.insert(name.trim().to_ascii_lowercase(), value);
+    }
+    Ok(settings)
+}
 
 /// Whether `written`, as it stands in a file, is the running value `raw`, in multiples of `unit`, of type `vartype` (the
 /// columns of `pg_settings`).

@@ -106,7 +106,7 @@ kinds! {
     "postgresql_restart" => postgresql_restart::PostgresqlRestart,
     "postgresql_role" => postgresql_role::PostgresqlRole,
     "postgresql_server" => postgresql_server::PostgresqlServer,
-    "postgresql_settings" => postgresql_settings::PostgresqlSettings,
+    "postgresql_settings" => postgresql_settings::Arguments,
     "postgresql_slots" => postgresql_slots::PostgresqlSlots,
     "repmgr_registration" => repmgr_registration::RepmgrRegistration,
     "service" => service::Service,

@@ -5,22 +5,51 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::file::File;
-use super::{Draft, Resource, Verdict, View};
+use super::{Declared, Draft, Resource, Templates, Verdict, View};
 use crate::facts::{Facts, Probe, Setting};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
-use crate::postgres::setting::{HOT_STANDBY, larger, same};
+use crate::postgres::setting::{self, HOT_STANDBY, larger, same};
 use crate::problem::{Problem, did_you_mean};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PostgresqlSettings {
+pub struct Arguments {
     path: String,
+    /// A template of settings, written as in `postgresql.conf`.
+    src: String,
+    /// Settings that go over it.
     #[serde(deserialize_with = "scalars")]
     settings: BTreeMap<String, String>,
     /// Libraries that are loaded whatever the settings say.
     #[serde(default)]
     preload: Vec<String>,
+}
+
+/// The settings of a cluster, whole.
+pub struct PostgresqlSettings {
+    path: String,
+    settings: BTreeMap<String, String>,
+    preload: Vec<String>,
+}
+
+impl Declared for Arguments {
+    type Whole = PostgresqlSettings;
+
+    fn complete(self, templates: Templates<'_>) -> Result<PostgresqlSettings, Problem> {
+        let mut settings = setting::parse(&templates(&self.src)?).map_err(|line| {
+            Problem::input(format!(
+                "`{}` has a line that is no setting: `{line}`",
+                self.src
+            ))
+        })?;
+        settings.extend(self.settings);
+        Ok(PostgresqlSettings {
+            path: self.path,
+            settings,
+            preload: self.preload,
+        })
+    }
 }
 
 /// Numbers and booleans are settings too.

@@ -16,11 +16,39 @@ pub fn install(environment: &mut Environment<'static>) {
     environment.add_filter("quote_userlist", |text: String| {
         format!("\"{}\"", text.replace('"', "\"\""))
     });
+    environment.add_filter("quote_hba", |text: String| {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    });
+    environment.add_filter("quote_ini", |text: String| {
+        format!("'{}'", text.replace('\'', "''"))
+    });
+    environment.add_filter("hba_address", hba_address);
+    environment.add_filter("combine", combine);
     environment.add_filter("dirname", |path: String| {
         path.rsplit_once('/')
             .map_or_else(String::new, |(folder, _)| folder.to_owned())
     });
     environment.set_formatter(as_configuration);
+}
+
+/// An address as one field of `pg_hba.conf`: an IP address matches itself alone, a name is looked up by the server.
+fn hba_address(address: String) -> String {
+    match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => format!("{ip}/32"),
+        Ok(std::net::IpAddr::V6(ip)) => format!("{ip}/128"),
+        Err(_) => address,
+    }
+}
+
+/// The first map, with the second over it; as in Ansible.
+fn combine(first: Value, second: Value) -> Result<Value, Error> {
+    let mut merged: indexmap::IndexMap<String, Value> = indexmap::IndexMap::new();
+    for map in [&first, &second] {
+        for key in map.try_iter()? {
+            merged.insert(key.to_string(), map.get_item(&key)?);
+        }
+    }
+    Ok(merged.into_iter().collect())
 }
 
 /// A secret in another form; anything that is no secret is written in that form at once.
