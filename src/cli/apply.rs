@@ -28,11 +28,31 @@ pub struct Arguments {
 
 /// Runs the verb; gives the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
+    let kept = arguments.plan.as_deref().map(read).transpose()?;
+    let mode = if arguments.dry_run {
+        Mode::Plan
+    } else {
+        Mode::ShowAndRun
+    };
+    converge(&arguments.common, kept, mode).await
+}
+
+/// Makes the hosts of an inventory as declared, without showing the plan first; gives the exit code.
+pub async fn quietly(inventory: &Path) -> Result<u8, Problems> {
+    converge(&Common::of(inventory), None, Mode::Run).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Plan,
+    ShowAndRun,
+    Run,
+}
+
+async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8, Problems> {
     let began = Instant::now();
-    let common = &arguments.common;
     let events = super::listen(common);
     let mut prepared = Prepared::new(common)?;
-    let kept = arguments.plan.as_deref().map(read).transpose()?;
     let (mut fleet, plan) = prepared.observe(&events, Purpose::Probe).await?;
     if let Some(kept) = kept
         && kept != plan
@@ -41,10 +61,10 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
         events.silence();
         return Err(stale(&kept, &plan));
     }
-    if !common.json {
+    if !common.json && mode != Mode::Run {
         super::out(&common.text(&plan, prepared.hosts().len()));
     }
-    if arguments.dry_run || plan.is_empty() {
+    if mode == Mode::Plan || plan.is_empty() {
         fleet.close().await;
         events.silence();
         if common.json {

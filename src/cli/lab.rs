@@ -87,9 +87,9 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
     Ok(0)
 }
 
-/// Takes the lab's hosts to a cluster: what `--apply` asks for.
-async fn build_cluster(_inventory: &Path) -> Result<u8, Problems> {
-    Err(Problem::failed("`--apply` is not wired").into())
+/// Takes the lab's hosts to a cluster, and shows it: what `--apply` asks for.
+async fn build_cluster(inventory: &Path) -> Result<u8, Problems> {
+    super::apply::quietly(inventory).await
 }
 
 async fn take_down(down: &Down) -> Result<u8, Problems> {

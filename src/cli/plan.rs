@@ -72,6 +72,23 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
 }
 
 impl Common {
+    /// An inventory with everything else as it is by default.
+    pub fn of(inventory: &Path) -> Self {
+        Self {
+            inputs: Inputs {
+                inventory: inventory.to_path_buf(),
+                limit: None,
+                extra_vars: Vec::new(),
+            },
+            which: Which { playbook: None },
+            allow_restart_primary: false,
+            json: false,
+            verbose: false,
+            diff: false,
+            no_diff: false,
+        }
+    }
+
     /// The plan on stdout.
     pub fn print(&self, plan: &Plan, hosts: usize) {
         if self.json {

@@ -354,12 +354,12 @@ mod wire {
             settings: wire
                 .settings
                 .into_iter()
-                .map(|(name, value)| (name, setting(value)))
+                .map(|(name, value)| (name.to_ascii_lowercase(), setting(value)))
                 .collect(),
             overrides: wire
                 .overrides
                 .into_iter()
-                .map(|(name, value)| (name, value.unwrap_or_default()))
+                .map(|(name, value)| (name.to_ascii_lowercase(), value.unwrap_or_default()))
                 .collect(),
             roles: wire.roles,
             databases: wire.databases,

@@ -10,6 +10,8 @@ use super::Time;
 pub enum Path {
     #[default]
     Absent,
+    /// Absent when it was looked at, but a package that the plan installs may bring it.
+    Unknown,
     File {
         /// Octal, four digits.
         mode: String,
@@ -33,8 +35,9 @@ pub enum Path {
 }
 
 impl Path {
+    /// Nothing is known to be there.
     pub fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
+        matches!(self, Self::Absent | Self::Unknown)
     }
 
     /// When a file was last written; the beginning of time for all else.

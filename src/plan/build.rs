@@ -52,8 +52,7 @@ impl Declaration<'_> {
         if problems.is_empty() {
             Ok(walk.plan)
         } else {
-            problems.dedup();
-            Err(Problems(problems))
+            Err(told_once(problems))
         }
     }
 
@@ -164,6 +163,7 @@ impl<'a> Walk<'a> {
             groups => value(&self.declaration.inventory.groups),
             members => value(&self.topology.members),
             poolers => value(&self.topology.poolers),
+            known_hosts => value(&self.known_hosts()),
             primary => self.topology.primary.as_str(),
             primary_address => primary.map(|member| member.address.clone()),
             primary_port => primary.map(|member| member.port),
@@ -186,6 +186,17 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Everybody whose host keys the members need.
+    fn known_hosts(&self) -> Vec<serde_json::Value> {
+        let entry = |name: &str, address: &str, host_keys: &[String]| serde_json::json!({"name": name, "address": address, "host_keys": host_keys});
+        let members = self.topology.members.iter();
+        let poolers = self.topology.poolers.iter();
+        members
+            .map(|member| entry(&member.name, &member.address, &member.host_keys))
+            .chain(poolers.map(|pooler| entry(&pooler.name, &pooler.address, &pooler.host_keys)))
+            .collect()
+    }
+
     /// Every extension of every declared database.
     fn extensions(&self) -> Vec<IndexMap<&'static str, String>> {
         let databases = &self.declaration.inventory.cluster.databases;
@@ -202,7 +213,8 @@ impl<'a> Walk<'a> {
             .collect()
     }
 
-    /// Where a pooler leads each declared database: to the primary.
+    /// Where a pooler leads each declared database: to the primary. pgbouncer's file cannot name every database that
+    /// PostgreSQL can (1.18 refuses blanks and quotes, tried); `*`, i.e. any, stands for those.
     fn pooled(&self) -> IndexMap<String, IndexMap<&'static str, serde_json::Value>> {
         let Some(primary) = self.topology.member(&self.topology.primary) else {
             return IndexMap::new();
@@ -215,7 +227,13 @@ impl<'a> Walk<'a> {
                     ("host", primary.address.as_str().into()),
                     ("port", primary.port.into()),
                 ]);
-                (database.name.clone(), target)
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+                let name = if database.name.chars().all(plain) {
+                    database.name.as_str()
+                } else {
+                    "*"
+                };
+                (name.to_owned(), target)
             })
             .collect()
     }
@@ -412,4 +430,18 @@ impl<'a> Walk<'a> {
             engine.file(template, &step.arguments.span, context)
         })
     }
+}
+
+/// The problems without those that differ only in the host: one mistake in a playbook is one message.
+fn told_once(problems: Vec<Problem>) -> Problems {
+    let mut seen: Vec<Problem> = Vec::new();
+    for problem in problems {
+        let same = |other: &Problem| {
+            problem.span.is_some() && other.span == problem.span && other.what == problem.what
+        };
+        if !seen.iter().any(same) {
+            seen.push(problem);
+        }
+    }
+    Problems(seen)
 }

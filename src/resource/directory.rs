@@ -42,7 +42,7 @@ impl Resource for Directory {
             self.group.clone(),
         );
         match seen {
-            Path::Absent => Ok(Draft::new(Action::Create)
+            Path::Absent | Path::Unknown => Ok(Draft::new(Action::Create)
                 .field("mode", None, mode.as_str())
                 .field("owner", None, format!("{owner}:{group}"))
                 .op(Op::MakeDirectory {

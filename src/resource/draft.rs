@@ -62,6 +62,12 @@ impl Draft {
     }
 
     #[must_use]
+    pub fn guards(mut self, guards: impl IntoIterator<Item = Guard>) -> Self {
+        self.guards.extend(guards);
+        self
+    }
+
+    #[must_use]
     pub fn after(mut self, hosts: impl IntoIterator<Item = String>) -> Self {
         self.after.extend(hosts);
         self

@@ -112,7 +112,7 @@ impl File {
         if self.content.is_none() {
             return Ok((!seen.is_absent()).then(|| {
                 Draft::new(Action::Remove)
-                    .guard(guard(&self.path, seen, true))
+                    .guards(guard(&self.path, seen, true))
                     .op(Op::RemoveFile {
                         path: self.path.clone(),
                     })
@@ -142,7 +142,7 @@ impl File {
                 draft = draft.field(name, before, after.as_str());
             }
         }
-        draft = draft.guard(guard(&self.path, seen, self.has_secrets()));
+        draft = draft.guards(guard(&self.path, seen, self.has_secrets()));
         if same_content {
             return Ok(Some(draft.op(Op::SetAttributes {
                 path: self.path.clone(),
@@ -199,9 +199,10 @@ impl File {
 }
 
 /// What must still be at `path` when the change is made.
-fn guard(path: &str, seen: &Path, secret: bool) -> Guard {
+fn guard(path: &str, seen: &Path, secret: bool) -> Option<Guard> {
     let path = path.to_owned();
-    match seen {
+    Some(match seen {
+        Path::Unknown => return None,
         Path::File {
             witness: Some(witness),
             ..
@@ -219,7 +220,7 @@ fn guard(path: &str, seen: &Path, secret: bool) -> Guard {
         Path::Absent => Guard::PathAbsent { path },
         // Written by an earlier change of this very plan.
         _ => Guard::PathExists { path },
-    }
+    })
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Path, Probe};
 use crate::plan::{Action, Op, Shown};
 use crate::problem::Problem;
 
@@ -47,11 +47,7 @@ impl Resource for Package {
         }
         let mut draft = Draft::new(Action::Create);
         for name in &missing {
-            draft = draft.field(
-                name,
-                None,
-                Shown::Unknown("the version is known after `apt-get update`".to_owned()),
-            );
+            draft = draft.field(name, None, Shown::Unknown("`apt-get update`".to_owned()));
         }
         let apt = |words: &[&str], names: &[&String]| Op::Run {
             argv: ["apt-get"]
@@ -74,7 +70,13 @@ impl Resource for Package {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        for name in self.missing(view) {
+        let missing = self.missing(view);
+        if !missing.is_empty() {
+            for path in facts.paths.values_mut().filter(|path| path.is_absent()) {
+                *path = Path::Unknown;
+            }
+        }
+        for name in missing {
             facts
                 .packages
                 .insert(name.clone(), Some("planned".to_owned()));

@@ -100,7 +100,8 @@ impl Resource for PgbouncerConfig {
                         .field(name, running, wanted)
                         .op(act(ServiceAction::Restart));
                 } else {
-                    for (name, target) in &self.databases {
+                    // `*` stands for databases that are not listed before somebody asks for them.
+                    for (name, target) in self.databases.iter().filter(|(name, _)| *name != "*") {
                         let wanted = format!("{}:{}", target.host, target.port);
                         let seen = pooler
                             .databases

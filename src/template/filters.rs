@@ -41,14 +41,8 @@ fn hba_address(address: String) -> String {
 }
 
 /// The first map, with the second over it; as in Ansible.
-fn combine(first: Value, second: Value) -> Result<Value, Error> {
-    let mut merged: indexmap::IndexMap<String, Value> = indexmap::IndexMap::new();
-    for map in [&first, &second] {
-        for key in map.try_iter()? {
-            merged.insert(key.to_string(), map.get_item(&key)?);
-        }
-    }
-    Ok(merged.into_iter().collect())
+fn combine(first: Value, second: Value) -> Value {
+    minijinja::value::merge_maps([second, first])
 }
 
 /// A secret in another form; anything that is no secret is written in that form at once.
