@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::lab::{self, Listed, Login, Os};
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 
 #[derive(Subcommand)]
 pub enum Verb {

@@ -10,11 +10,13 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::S
 use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
 
+type Read = Box<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
+
 /// Renders the texts of playbooks and the files in `templates/`.
 pub struct Engine {
     environment: Environment<'static>,
     /// Finds a template file by name.
-    read: Box<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>,
+    read: Read,
 }
 
 impl Engine {
