@@ -41,6 +41,18 @@ impl Declaration<'_> {
         world: BTreeMap<String, Facts>,
         secrets: &Secrets,
     ) -> Result<Plan, Problems> {
+        self.predict(world, secrets).map(|(plan, _)| plan)
+    }
+
+    /// The plan, and the facts that it will have made.
+    ///
+    /// # Errors
+    /// As [`Self::plan`].
+    pub fn predict(
+        &self,
+        world: BTreeMap<String, Facts>,
+        secrets: &Secrets,
+    ) -> Result<(Plan, BTreeMap<String, Facts>), Problems> {
         let topology = Topology::discover(self.inventory, &world)?;
         let mut walk = Walk::new(self, world, topology, secrets);
         let mut problems = Vec::new();
@@ -50,7 +62,7 @@ impl Declaration<'_> {
             }
         }
         if problems.is_empty() {
-            Ok(walk.plan)
+            Ok((walk.plan, walk.world))
         } else {
             Err(told_once(problems))
         }

@@ -66,9 +66,8 @@ impl Resource for RepmgrRegistration {
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted(view)?;
-        let seen = view
-            .primary_server()
-            .and_then(|server| server.nodes.get(view.host));
+        // Every member has the table; a standby's own copy shows that the record has reached it.
+        let seen = view.server().and_then(|server| server.nodes.get(view.host));
         if seen == Some(&wanted) {
             return Ok(Verdict::AsDeclared);
         }
