@@ -15,7 +15,7 @@ pub struct Fleet {
     /// Hosts that could not be reached, and why.
     pub unreachable: Vec<Problem>,
     /// Keeps the control sockets alive as long as the shells.
-    _sessions: Sessions,
+    _sessions: Option<Sessions>,
 }
 
 impl Fleet {
@@ -55,8 +55,17 @@ impl Fleet {
         Ok(Self {
             shells,
             unreachable,
-            _sessions: sessions,
+            _sessions: Some(sessions),
         })
+    }
+
+    /// Shells that are open already.
+    pub fn of(shells: BTreeMap<String, Shell>) -> Self {
+        Self {
+            shells,
+            unreachable: Vec::new(),
+            _sessions: None,
+        }
     }
 
     /// Closes every connection.
