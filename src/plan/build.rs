@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use minijinja::{Value, context};
 
+use super::lint::lint;
+use super::topology::AUTOMATIC;
 use super::{Change, Held, Plan, Stage, Topology};
 use crate::facts::{Facts, Probes, Release, Time, bare};
 use crate::inventory::{Inventory, select};
@@ -61,11 +63,16 @@ impl Declaration<'_> {
                 problems.extend(found.0);
             }
         }
-        if problems.is_empty() {
-            Ok((walk.plan, walk.world))
-        } else {
-            Err(told_once(problems))
+        if !problems.is_empty() {
+            return Err(told_once(problems));
         }
+        lint(
+            &walk.plan,
+            &walk.topology,
+            |host| walk.view(host).data_directory(),
+            self.allow_restart_primary,
+        )?;
+        Ok((walk.plan, walk.world))
     }
 
     /// What must be asked of each host, for each release that it may turn out to run. Planning on imaginary bare hosts on
@@ -180,6 +187,7 @@ impl<'a> Walk<'a> {
             primary_address => primary.map(|member| member.address.clone()),
             primary_port => primary.map(|member| member.port),
             is_primary => view.is_primary(),
+            automatic_failover => self.topology.members.len() >= AUTOMATIC,
             postgresql_version => view.version(),
             postgresql_data_directory => view.data_directory(),
             postgresql_config_directory => view.config_directory(),

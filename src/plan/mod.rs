@@ -3,6 +3,7 @@
 mod build;
 mod change;
 mod guard;
+mod lint;
 mod op;
 mod topology;
 

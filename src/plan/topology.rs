@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::facts::{DataDirectory, Facts};
+use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Problem, Problems};
 
@@ -53,6 +53,13 @@ impl Topology {
         inventory: &Inventory,
         world: &BTreeMap<String, Facts>,
     ) -> Result<Self, Problems> {
+        if let Some(witness) = inventory.group("witness").first() {
+            return Err(Problem::input(format!(
+                "`{witness}` is in the group `witness`, and pgha cannot build a witness yet"
+            ))
+            .hint("take it out of the group; with two members failover stays manual")
+            .into());
+        }
         let names = inventory.group("postgres");
         let (primary, exists) = primary(inventory, names, world)?;
         same_cluster(names, &primary, world)?;
@@ -157,7 +164,10 @@ fn primary(
         .collect();
     let timelines = with_data.iter().filter_map(|(_, data)| data.timeline);
     match stopped[..] {
-        [(name, data)] if data.timeline >= timelines.max() => Ok(((*name).clone(), true)),
+        [(name, data)] if data.timeline >= timelines.max() => {
+            about_to_fail_over(names, world)?;
+            Ok(((*name).clone(), true))
+        }
         [(name, _)] => Err(Problem::refused(format!(
             "the stopped primary `{name}` is on an older timeline than another member"
         ))
@@ -173,6 +183,31 @@ fn primary(
         .hint("start the one that is right by hand; pgha does not choose between them")),
     }
 }
+
+/// While repmgrd watches on the standbys of a stopped primary, starting it could make it the second of two.
+fn about_to_fail_over(names: &[String], world: &BTreeMap<String, Facts>) -> Result<(), Problem> {
+    let watching = names.iter().filter(|name| {
+        world.get(*name).is_some_and(|facts| {
+            let running = facts.units.get("repmgrd").is_some_and(Unit::is_running);
+            let armed = |server: &Server| server.repmgrd_paused == Some(false);
+            running && facts.server.as_ref().is_some_and(armed)
+        })
+    });
+    let watching: Vec<&String> = watching.collect();
+    if watching.is_empty() || names.len() < AUTOMATIC {
+        return Ok(());
+    }
+    Err(Problem::refused(format!(
+        "the primary is stopped, and repmgrd on {} may be about to promote a standby",
+        list(&watching)
+    ))
+    .hint(
+        "wait until it has, or pause it (`repmgr service pause`) before the old primary is started",
+    ))
+}
+
+/// From so many members on, failover is automatic: two without a witness cannot know who is cut off.
+pub const AUTOMATIC: usize = 3;
 
 /// Every member's data must be the primary's cluster, of one major version.
 fn same_cluster(
