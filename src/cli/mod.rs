@@ -1,7 +1,12 @@
 //! The command line: one file per verb.
 
+mod conninfo;
 mod lab;
 mod load;
+mod out;
+mod playbook;
+mod status;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -20,6 +25,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Show the cluster as it is now, and what is wrong with it
+    Status(status::Arguments),
+    /// Print the connection string that an application uses
+    Conninfo(conninfo::Arguments),
+    /// Check inventory, playbook and templates; connects nowhere
+    Validate(validate::Arguments),
+    /// The playbooks and templates that pgha ships
+    #[command(subcommand)]
+    Playbook(playbook::Verb),
     /// Disposable hosts in containers
     #[command(subcommand)]
     Lab(lab::Verb),
@@ -31,6 +45,10 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let outcome: Result<u8, Problems> = runtime.block_on(async {
         match arguments.verb {
+            Verb::Status(arguments) => status::run(&arguments).await,
+            Verb::Conninfo(arguments) => conninfo::run(&arguments),
+            Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
         }
     });
