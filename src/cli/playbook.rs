@@ -198,3 +198,70 @@ fn write(files: &[Shipped<'_>], dir: &Path, force: bool) -> Result<(), Problems>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use include_dir::{DirEntry, File};
+
+    use super::*;
+
+    static PLAYS: Dir<'_> = Dir::new(
+        "",
+        &[
+            DirEntry::File(File::new(
+                "site.yml",
+                b"---\n# Everything.\n# More.\n- a: b\n",
+            )),
+            DirEntry::File(File::new("bare.yml", b"- a: b\n# too late\n")),
+        ],
+    );
+    static FORMS: Dir<'_> = Dir::new(
+        "",
+        &[DirEntry::File(File::new(
+            "pg_hba.conf.j2",
+            b"{#-\n  Who may connect.\n-#}\nlocal\n",
+        ))],
+    );
+
+    fn files() -> Vec<Shipped<'static>> {
+        shipped(&[("templates", &FORMS), ("playbooks", &PLAYS)])
+    }
+
+    #[test]
+    fn the_list_tells_what_each_is_for() {
+        assert_eq!(
+            table(&files()),
+            "playbooks/bare.yml\n\
+             playbooks/site.yml        Everything.\n\
+             templates/pg_hba.conf.j2  Who may connect.\n"
+        );
+        assert_eq!(description("{# short #}\nx"), Some("short"));
+        assert_eq!(description(""), None);
+    }
+
+    #[test]
+    fn a_file_is_found_by_each_of_its_names() {
+        let files = files();
+        for name in ["playbooks/site.yml", "site.yml", "site"] {
+            assert_eq!(find(&files, name).unwrap().name(), "playbooks/site.yml");
+        }
+        assert!(find(&files, "pg_hba.conf").is_ok());
+        let problem = find(&files, "sit.yml").err().unwrap();
+        assert_eq!(problem.hint.as_deref(), Some("did you mean `site.yml`?"));
+    }
+
+    #[test]
+    fn an_export_overwrites_nothing_unless_forced() {
+        let dir = tempfile::tempdir().unwrap();
+        let site = dir.path().join("playbooks/site.yml");
+        fs::create_dir(dir.path().join("playbooks")).unwrap();
+        fs::write(&site, "mine").unwrap();
+        let problems = write(&files(), dir.path(), false).unwrap_err();
+        assert_eq!(problems.0.len(), 1);
+        assert_eq!(problems.exit_code(), 3);
+        assert!(!dir.path().join("templates").exists());
+        write(&files(), dir.path(), true).unwrap();
+        assert!(fs::read_to_string(&site).unwrap().contains("Everything"));
+        assert!(dir.path().join("templates/pg_hba.conf.j2").exists());
+    }
+}
