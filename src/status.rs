@@ -1,6 +1,21 @@
 //! The state of a cluster, as `pgha status` tells it.
 
+mod assess;
+mod members;
+mod poolers;
+mod questions;
+mod registration;
+mod replication;
+mod slots;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
+
+pub use assess::assess;
+pub use questions::{hosts, questions};
 
 /// What the cluster looks like now, read live from PostgreSQL and pgbouncer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,10 +34,11 @@ pub struct Status {
 pub struct Node {
     pub name: String,
     pub role: Role,
-    /// `running`, `streaming`, `catchup`, `not replicating`, `stopped`, `starting`, `not installed`, `unreachable`.
+    /// `running`, `streaming`, `catchup`, `not replicating`, `stopped`, `starting`, `not installed`, `unreachable`,
+    /// `unknown` where the host answers and PostgreSQL cannot be asked.
     pub state: String,
     pub timeline: Option<u32>,
-    /// The member that it streams from.
+    /// The member that it streams from, or `host:port` if that is no member's.
     pub upstream: Option<String>,
     /// Bytes of WAL that it has not replayed, against the primary's flush position.
     pub lag_bytes: Option<u64>,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::out;
 use super::plan::{Common, Prepared};
 use crate::plan::{Action, Plan};
 use crate::problem::{Problem, Problems};
@@ -62,7 +63,7 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
         return Err(stale(&kept, &plan));
     }
     if !common.json && mode != Mode::Run {
-        super::out(&common.text(&plan, prepared.hosts().len()));
+        common.print(&plan, prepared.hosts().len());
     }
     if mode == Mode::Plan || plan.is_empty() {
         fleet.close().await;
@@ -227,5 +228,5 @@ fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
         "not_done": not_done,
         "problems": problems,
     });
-    super::out(&serde_json::to_string_pretty(&document).expect("a report is JSON"));
+    out::json(&document);
 }

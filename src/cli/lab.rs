@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::load::Inputs;
 use crate::lab::{self, Listed, Login, Os};
 use crate::problem::Problems;
 
@@ -89,7 +90,11 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
 
 /// Takes the lab's hosts to a cluster, and shows it: what `--apply` asks for.
 async fn build_cluster(inventory: &Path) -> Result<u8, Problems> {
-    super::apply::quietly(inventory).await
+    let code = super::apply::quietly(inventory).await?;
+    if code != 0 {
+        return Ok(code);
+    }
+    super::status::show(&Inputs::of(inventory), false, false).await
 }
 
 async fn take_down(down: &Down) -> Result<u8, Problems> {

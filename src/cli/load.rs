@@ -54,6 +54,15 @@ pub struct Loaded {
 }
 
 impl Inputs {
+    /// An inventory as it is.
+    pub fn of(inventory: &Path) -> Self {
+        Self {
+            inventory: inventory.to_path_buf(),
+            limit: None,
+            extra_vars: Vec::new(),
+        }
+    }
+
     /// # Errors
     /// Everything that is wrong with the inventory, its variables, key files or secrets.
     pub fn load(&self) -> Result<Loaded, Problems> {

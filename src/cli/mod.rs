@@ -1,11 +1,15 @@
 //! The command line: one file per verb.
 
 mod apply;
+mod conninfo;
 mod lab;
 mod load;
+mod out;
 mod plan;
+mod playbook;
+mod status;
+mod validate;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -30,6 +34,15 @@ enum Verb {
     Plan(plan::Arguments),
     /// Make the hosts as declared
     Apply(apply::Arguments),
+    /// Show the cluster as it is now, and what is wrong with it
+    Status(status::Arguments),
+    /// Print the connection string that an application uses
+    Conninfo(conninfo::Arguments),
+    /// Check inventory, playbook and templates; connects nowhere
+    Validate(validate::Arguments),
+    /// The playbooks and templates that pgha ships
+    #[command(subcommand)]
+    Playbook(playbook::Verb),
     /// Disposable hosts in containers
     #[command(subcommand)]
     Lab(lab::Verb),
@@ -43,6 +56,10 @@ pub fn main() -> ExitCode {
         match arguments.verb {
             Verb::Plan(arguments) => plan::run(arguments).await,
             Verb::Apply(arguments) => apply::run(arguments).await,
+            Verb::Status(arguments) => status::run(&arguments).await,
+            Verb::Conninfo(arguments) => conninfo::run(&arguments),
+            Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
         }
     });
@@ -61,14 +78,4 @@ fn listen(common: &plan::Common) -> Events {
     let progress = Mutex::new(Progress::new(common.verbose));
     events.listen(move |event| progress.lock().expect("it does not panic").on(event));
     events
-}
-
-/// Data on stdout. A reader that went away is no error.
-fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes());
-    if !text.ends_with('\n') {
-        let _ = stdout.write_all(b"\n");
-    }
-    let _ = stdout.flush();
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::load::{Inputs, Instructions, Loaded, Which};
+use super::out;
 use crate::facts::{Facts, Probes, Release};
 use crate::plan::{Declaration, Plan};
 use crate::problem::{Problem, Problems};
@@ -75,11 +76,7 @@ impl Common {
     /// An inventory with everything else as it is by default.
     pub fn of(inventory: &Path) -> Self {
         Self {
-            inputs: Inputs {
-                inventory: inventory.to_path_buf(),
-                limit: None,
-                extra_vars: Vec::new(),
-            },
+            inputs: Inputs::of(inventory),
             which: Which { playbook: None },
             allow_restart_primary: false,
             json: false,
@@ -92,9 +89,9 @@ impl Common {
     /// The plan on stdout.
     pub fn print(&self, plan: &Plan, hosts: usize) {
         if self.json {
-            super::out(&serde_json::to_string_pretty(plan).expect("a plan is JSON"));
+            out::json(plan);
         } else {
-            super::out(&self.text(plan, hosts));
+            out::text(&format!("{}\n", self.text(plan, hosts).trim_end()));
         }
     }
 

@@ -1,0 +1,6 @@
+//! The shipped playbooks and templates are part of the binary: a new or changed one must build it anew.
+
+fn main() {
+    println!("cargo::rerun-if-changed=playbooks");
+    println!("cargo::rerun-if-changed=templates");
+}

@@ -1,0 +1,96 @@
+//! `pgha status`: what the cluster looks like now.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::load::{Inputs, Loaded};
+use super::out;
+use crate::facts::Facts;
+use crate::problem::{Kind, Problem, Problems};
+use crate::render;
+use crate::render::progress::Progress;
+use crate::render::style::stdout_colours;
+use crate::run::events::Purpose;
+use crate::run::{Events, Fleet, probe};
+use crate::status::{self, Status};
+
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Tell more on stderr
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Runs the verb; gives the exit code of [`show`].
+///
+/// # Errors
+/// The input is wrong.
+pub async fn run(arguments: &Arguments) -> Result<u8, Problems> {
+    show(&arguments.inputs, arguments.json, arguments.verbose).await
+}
+
+/// Looks, and prints the status on stdout; gives the exit code: 0 healthy, 1 not healthy, 4 a host was unreachable.
+///
+/// # Errors
+/// The input is wrong. What is wrong with the hosts is part of the status.
+pub async fn show(inputs: &Inputs, json: bool, verbose: bool) -> Result<u8, Problems> {
+    let loaded = inputs.load()?;
+    let (status, code) = look(&loaded, verbose).await?;
+    if json {
+        out::json(&status);
+    } else {
+        out::text(&render::status::text(&status, stdout_colours()));
+    }
+    Ok(code)
+}
+
+/// Asks every host of the cluster that `--limit` allows.
+async fn look(loaded: &Loaded, verbose: bool) -> Result<(Status, u8), Problems> {
+    let inventory = &loaded.inventory;
+    let is_asked = |host: &String| {
+        let limit = loaded.limit.as_ref();
+        limit.is_none_or(|limit| limit.contains(host))
+    };
+    let hosts: Vec<String> = status::hosts(inventory)
+        .into_iter()
+        .filter(is_asked)
+        .collect();
+    if hosts.is_empty() {
+        return Err(Problem::input("`--limit` names no host of the cluster")
+            .hint("its hosts are in the groups `postgres`, `witness` and `pgbouncer`")
+            .into());
+    }
+    let events = Events::default();
+    let mut progress = Progress::new(verbose);
+    events.listen(move |event| progress.on(event));
+    let mut fleet = Fleet::connect(inventory, &hosts, &events).await?;
+    let questions = status::questions(inventory);
+    let mut seen = probe(&mut fleet, &questions, false, Purpose::Probe, &events).await;
+    for problem in std::mem::take(&mut fleet.unreachable) {
+        if let Some(host) = problem.host.clone() {
+            seen.insert(host, Err(problem));
+        }
+    }
+    fleet.close().await;
+    events.silence();
+    let status = status::assess(inventory, &seen);
+    let code = exit_code(&status, &seen);
+    Ok((status, code))
+}
+
+fn exit_code(status: &Status, seen: &BTreeMap<String, Result<Facts, Problem>>) -> u8 {
+    let is_unreachable = |seen: &Result<Facts, Problem>| matches!(seen, Err(problem) if problem.kind == Kind::Unreachable);
+    if seen.values().any(is_unreachable) {
+        Kind::Unreachable.exit_code()
+    } else if status.healthy {
+        0
+    } else {
+        Kind::Failed.exit_code()
+    }
+}

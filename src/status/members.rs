@@ -1,0 +1,268 @@
+//! The members of the cluster as they were seen, and who of them is what.
+
+use std::collections::BTreeMap;
+
+use super::questions::server_unit;
+use super::words::list;
+use super::{Node, Role, replication};
+use crate::facts::{DataDirectory, Facts, Server, Unit};
+use crate::inventory::Inventory;
+use crate::problem::{Kind, Problem};
+
+/// A member, or a witness.
+pub struct Member<'a> {
+    pub name: &'a str,
+    pub address: String,
+    pub port: u16,
+    pub is_witness: bool,
+    pub seen: Result<&'a Facts, &'a Problem>,
+    /// Its server's systemd unit.
+    unit: Option<&'a Unit>,
+}
+
+/// Those that were asked, in the inventory's order.
+pub struct Members<'a> {
+    pub all: Vec<Member<'a>>,
+    /// Whether all members were asked; under `--limit` they are not.
+    pub is_complete: bool,
+}
+
+impl<'a> Member<'a> {
+    pub fn server(&self) -> Option<&'a Server> {
+        self.seen.ok()?.server.as_ref()
+    }
+
+    fn is_primary(&self) -> bool {
+        !self.is_witness && self.server().is_some_and(|server| !server.in_recovery)
+    }
+
+    /// Whether there is something that could be running.
+    fn is_installed(&self) -> bool {
+        self.seen.is_ok_and(|facts| {
+            let holds_cluster =
+                |data: &DataDirectory| !data.version.is_empty() || data.system_identifier.is_some();
+            facts.server.is_some() || facts.data.as_ref().is_some_and(holds_cluster)
+        })
+    }
+
+    fn is_starting(&self) -> bool {
+        self.unit
+            .is_some_and(|unit| unit.is_running() || unit.active == "activating")
+    }
+
+    pub fn system_identifier(&self) -> Option<&'a str> {
+        let facts = self.seen.ok()?;
+        let server = facts.server.as_ref();
+        server
+            .and_then(|server| server.system_identifier.as_deref())
+            .or_else(|| facts.data.as_ref()?.system_identifier.as_deref())
+    }
+
+    /// `running`, `paused`, `stopped`.
+    pub fn repmgrd(&self) -> Option<&'static str> {
+        if !self.is_installed() {
+            return None;
+        }
+        let unit = self.seen.ok()?.units.get("repmgrd")?;
+        let paused = self.server().and_then(|server| server.repmgrd_paused);
+        Some(match (unit.is_running(), paused) {
+            (false, _) => "stopped",
+            (true, Some(true)) => "paused",
+            (true, _) => "running",
+        })
+    }
+}
+
+impl<'a> Members<'a> {
+    pub fn new(
+        inventory: &'a Inventory,
+        seen: &'a BTreeMap<String, Result<Facts, Problem>>,
+    ) -> Self {
+        let names = || {
+            let plain = inventory.group("postgres").iter();
+            let witnesses = inventory.group("witness").iter();
+            let witnesses = witnesses.filter(|name| !inventory.is_in(name, "postgres"));
+            plain
+                .map(|name| (name, false))
+                .chain(witnesses.map(|name| (name, true)))
+        };
+        let all = names()
+            .filter_map(|(name, is_witness)| {
+                let seen = seen.get(name)?.as_ref();
+                let host = &inventory.hosts[name];
+                let unit = seen.ok().and_then(|facts| {
+                    let unit = server_unit(inventory, facts.system.release?);
+                    facts.units.get(&unit)
+                });
+                Some(Member {
+                    name,
+                    address: host.address(),
+                    port: host.variables.postgresql_port,
+                    is_witness,
+                    seen,
+                    unit,
+                })
+            })
+            .collect();
+        Self {
+            all,
+            is_complete: names().all(|(name, _)| seen.contains_key(name)),
+        }
+    }
+
+    /// Every server that takes writes.
+    pub fn primaries(&self) -> Vec<&Member<'a>> {
+        self.all
+            .iter()
+            .filter(|member| member.is_primary())
+            .collect()
+    }
+
+    /// The primary, where there is exactly one.
+    pub fn primary(&self) -> Option<&Member<'a>> {
+        match self.primaries()[..] {
+            [primary] => Some(primary),
+            _ => None,
+        }
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Member<'a>> {
+        self.all.iter().find(|member| member.name == name)
+    }
+
+    /// The member's row of the table.
+    pub fn node(&self, member: &Member<'a>) -> Node {
+        let mut node = Node {
+            name: member.name.to_owned(),
+            role: Role::Unknown,
+            state: String::new(),
+            timeline: None,
+            upstream: None,
+            lag_bytes: None,
+            repmgrd: member.repmgrd().map(str::to_owned),
+            address: address(&member.address, member.port),
+        };
+        match (member.seen, member.server()) {
+            (Err(problem), _) if problem.kind == Kind::Unreachable => {
+                node.state = "unreachable".to_owned();
+            }
+            (Err(_), _) => node.state = "unknown".to_owned(),
+            (Ok(facts), None) => {
+                node.role = Role::Down;
+                let state = match member.is_installed() {
+                    false => "not installed",
+                    true if member.is_starting() => "starting",
+                    true => "stopped",
+                };
+                node.state = state.to_owned();
+                node.timeline = facts.data.as_ref().and_then(|data| data.timeline);
+            }
+            (Ok(_), Some(server)) => {
+                node.state = "running".to_owned();
+                node.timeline = server.timeline;
+                node.role = if member.is_witness {
+                    Role::Witness
+                } else if server.in_recovery {
+                    replication::fill(self, member, server, &mut node);
+                    Role::Standby
+                } else {
+                    Role::Primary
+                };
+            }
+        }
+        node
+    }
+
+    /// Roles, servers that do not run, foreign data, repmgrd.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let primaries: Vec<&str> = self.primaries().iter().map(|member| member.name).collect();
+        let unknown: Vec<&str> = self
+            .all
+            .iter()
+            .filter(|member| !member.is_witness && member.seen.is_err())
+            .map(|member| member.name)
+            .collect();
+        match primaries.len() {
+            0 if !unknown.is_empty() => problems.push(format!(
+                "no primary answers, and {} could not be asked",
+                list(&unknown)
+            )),
+            0 if self.is_complete => problems.push("no member is a primary".to_owned()),
+            0 => problems.push(
+                "no primary is among the hosts that were asked: what depends on it was not looked at"
+                    .to_owned(),
+            ),
+            1 => {}
+            _ => problems.push(format!(
+                "{} are writable primaries at the same time: split brain",
+                list(&primaries)
+            )),
+        }
+        for member in &self.all {
+            if member.seen.is_err() || member.server().is_some() {
+                continue;
+            }
+            let name = member.name;
+            problems.push(if !member.is_installed() {
+                format!("`{name}` holds no PostgreSQL cluster")
+            } else if member.is_starting() {
+                format!("PostgreSQL on `{name}` is starting, and takes no connections yet")
+            } else {
+                format!("PostgreSQL on `{name}` is stopped")
+            });
+        }
+        problems.extend(self.foreign());
+        problems.extend(self.failover());
+        problems
+    }
+
+    /// Members with another cluster's data. A witness is a cluster of its own.
+    fn foreign(&self) -> Vec<String> {
+        let members = || self.all.iter().filter(|member| !member.is_witness);
+        let known = || members().filter_map(|member| Some((member, member.system_identifier()?)));
+        let Some((first, wanted)) = known()
+            .find(|(member, _)| member.is_primary())
+            .or_else(|| known().next())
+        else {
+            return Vec::new();
+        };
+        known()
+            .filter(|(_, identifier)| *identifier != wanted)
+            .map(|(member, identifier)| {
+                format!(
+                    "`{}` holds another cluster than `{}`: system identifier {identifier} instead of {wanted}",
+                    member.name, first.name
+                )
+            })
+            .collect()
+    }
+
+    fn failover(&self) -> Vec<String> {
+        [("stopped", "is stopped"), ("paused", "is paused")]
+            .into_iter()
+            .filter_map(|(state, told)| {
+                let members = self.all.iter();
+                let names: Vec<&str> = members
+                    .filter(|member| member.repmgrd() == Some(state))
+                    .map(|member| member.name)
+                    .collect();
+                (!names.is_empty()).then(|| {
+                    format!(
+                        "repmgrd {told} on {}: nothing there takes part in a failover",
+                        list(&names)
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+/// `host:port`, with brackets around an IPv6 address.
+pub fn address(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
