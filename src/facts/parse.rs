@@ -298,6 +298,7 @@ mod wire {
         size: u64,
         settings: BTreeMap<String, WireSetting>,
         overrides: BTreeMap<String, Option<String>>,
+        waiting: BTreeMap<String, Option<String>>,
         roles: BTreeMap<String, Role>,
         databases: BTreeMap<String, Database>,
         slots: BTreeMap<String, Slot>,
@@ -334,14 +335,19 @@ mod wire {
 
     pub fn server(text: &str) -> Result<Server, Problem> {
         let wire: Wire = json(text)?;
-        let setting = |setting: WireSetting| Setting {
+        let waiting = |name: &str| {
+            let mut names = wire.waiting.iter();
+            let (_, value) = names.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+            value.clone()
+        };
+        let setting = |name: &str, setting: WireSetting| Setting {
+            waiting: waiting(name),
             value: setting.value.unwrap_or_default(),
             raw: setting.raw,
             unit: setting.unit,
             context: setting.context,
             vartype: setting.vartype,
             pending_restart: setting.pending_restart,
-            waiting: None,
         };
         Ok(Server {
             in_recovery: wire.in_recovery,
@@ -354,7 +360,7 @@ mod wire {
             settings: wire
                 .settings
                 .into_iter()
-                .map(|(name, value)| (name.to_ascii_lowercase(), setting(value)))
+                .map(|(name, value)| (name.to_ascii_lowercase(), setting(&name, value)))
                 .collect(),
             overrides: wire
                 .overrides

@@ -334,6 +334,9 @@ const SERVER_SQL: &str = r"select 'server ' || json_build_object(
       'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart)) from pg_settings),
   'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
       where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
+  'waiting', (select coalesce(json_object_agg(name, setting), '{}') from (
+      select distinct on (f.name) f.name, f.setting from pg_file_settings f join pg_settings s on lower(s.name) = lower(f.name)
+      where s.pending_restart order by f.name, f.seqno desc) last),
   'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
       'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
       'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::postgresql_role::is_primary;
-use super::postgresql_server::answers;
+use super::postgresql_server::start;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe};
@@ -65,9 +65,9 @@ impl Resource for PostgresqlRestart {
             })
             .op(Op::Service {
                 unit: view.unit(),
-                action: ServiceAction::Restart,
+                action: ServiceAction::Stop,
             })
-            .op(answers(view, 300));
+            .op(start(view, 300));
         let others = view
             .topology
             .members
