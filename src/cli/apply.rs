@@ -88,12 +88,12 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
         print_json(&plan, &report, &problems);
     }
     if problems.is_empty() {
-        summary(&report, milliseconds);
+        summary(&report, 0, milliseconds);
         return Ok(0);
     }
     let problems = Problems(problems);
     render::problem::print(&problems);
-    summary(&report, milliseconds);
+    summary(&report, problems.0.len(), milliseconds);
     Ok(problems.exit_code())
 }
 
@@ -200,13 +200,13 @@ fn stale(kept: &Plan, now: &Plan) -> Problems {
     Problems(problems)
 }
 
-fn summary(report: &Report, milliseconds: u64) {
+fn summary(report: &Report, failed: usize, milliseconds: u64) {
     let not_done: Vec<NotDone<'_>> = report.not_done.iter().map(NotDone::from).collect();
     eprint!(
         "{}",
         render::progress::summary(
             report.changed,
-            report.failures.len(),
+            failed,
             milliseconds,
             &not_done,
             stderr_colours()

@@ -2,17 +2,19 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::is_primary;
+use super::postgresql_role::{is_primary, sql};
 use super::postgresql_server::start;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Probe, Unit};
 use crate::plan::{Action, Guard, Op, ServiceAction};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRestart {}
+
+const REPMGRD: &str = "repmgrd";
 
 /// The names of the settings that wait, with the running and the coming value.
 fn waiting(view: &View<'_>) -> Vec<(String, String, Option<String>)> {
@@ -33,7 +35,11 @@ impl Resource for PostgresqlRestart {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe(), Probe::Unit(view.unit())]
+        vec![
+            view.cluster_probe(),
+            Probe::Unit(view.unit()),
+            Probe::Unit(REPMGRD.to_owned()),
+        ]
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
@@ -57,52 +63,18 @@ impl Resource for PostgresqlRestart {
                 after.unwrap_or_else(|| "as in the files".to_owned()),
             );
         }
-        draft = draft
-            .guard(if view.is_primary() {
-                is_primary(view)
-            } else {
-                Guard::IsStandby { port: view.port() }
-            })
-            .op(Op::Service {
-                unit: view.unit(),
-                action: ServiceAction::Stop,
-            })
-            .op(start(view, 300));
-        let others = view
-            .topology
-            .members
-            .iter()
-            .filter(|member| member.name != view.host)
-            .map(|member| member.name.clone());
-        draft = draft.after(others);
-        let sql = |query: String, timeout_seconds: u32| Op::Wait {
-            until: Condition::Sql {
-                port: view.port(),
-                database: "postgres".to_owned(),
-                query,
-            },
-            timeout_seconds,
-        };
+        let others = view.topology.members.iter();
+        draft = draft.after(
+            others
+                .filter(|member| member.name != view.host)
+                .map(|member| member.name.clone()),
+        );
         Ok(if view.is_primary() {
-            // A standby that is to be restarted with lower values must have replayed the primary's own change before: its
-            // record is older than the checkpoint, and every standby gets that far.
-            draft
-                .op(Op::Sql {
-                    port: view.port(),
-                    database: "postgres".to_owned(),
-                    statement: "checkpoint".into(),
-                })
-                .op(sql(
-                    format!(
-                        "select count(*) >= {} from pg_stat_replication where replay_lsn >= (select checkpoint_lsn from pg_control_checkpoint())",
-                        view.server().map_or(0, |server| server.senders.len())
-                    ),
-                    60,
-                ))
-                .into()
+            restart_primary(view, draft)
         } else {
-            draft.op(streams(view)).into()
-        })
+            restart_standby(view, draft)
+        }
+        .into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
@@ -122,6 +94,84 @@ impl Resource for PostgresqlRestart {
         }
         server.started = view.now;
         server.loaded = view.now;
+    }
+}
+
+/// Seconds until it must answer again; the shutdown checkpoint is short, since one was made right before.
+const TIMEOUT: u32 = 300;
+
+/// repmgrd is paused on all members meanwhile: a restart that takes longer than its patience must not become a failover.
+/// If the restart fails it stays paused: a standby that is promoted while the old primary still starts would be a second one.
+fn restart_primary(view: &View<'_>, draft: Draft) -> Draft {
+    let repmgr = |verb: &str| {
+        let config = "/etc/repmgr.conf".to_owned();
+        vec![
+            view.program("repmgr"),
+            "-f".to_owned(),
+            config,
+            "service".to_owned(),
+            verb.to_owned(),
+        ]
+    };
+    let server = view.server();
+    let watched = server.is_some_and(|server| {
+        server.nodes.contains_key(view.host) && server.repmgrd_paused == Some(false)
+    });
+    let standbys = server.map_or(0, |server| server.senders.len());
+    let mut draft = draft.guard(is_primary(view));
+    if watched {
+        draft = draft.run("postgres", repmgr("pause"));
+    }
+    draft = draft
+        .op(sql(view, "checkpoint"))
+        .op(stop(view))
+        .op(start(view, TIMEOUT))
+        // A standby that is to be restarted with lower values must have replayed the primary's own change before: its
+        // record is older than this checkpoint, and every standby gets that far.
+        .op(sql(view, "checkpoint"))
+        .op(Op::Wait {
+            until: Condition::Sql {
+                port: view.port(),
+                database: "postgres".to_owned(),
+                query: format!("select count(*) >= {standbys} from pg_stat_replication where replay_lsn >= (select checkpoint_lsn from pg_control_checkpoint())"),
+            },
+            timeout_seconds: 60,
+        });
+    if watched {
+        draft = draft.run("postgres", repmgr("unpause"));
+    }
+    draft
+}
+
+/// repmgrd is stopped on this member meanwhile: it would record its own node as failed.
+fn restart_standby(view: &View<'_>, draft: Draft) -> Draft {
+    let watched = view
+        .facts()
+        .units
+        .get(REPMGRD)
+        .is_some_and(Unit::is_running);
+    let repmgrd = |action| Op::Service {
+        unit: REPMGRD.to_owned(),
+        action,
+    };
+    let mut draft = draft.guard(Guard::IsStandby { port: view.port() });
+    if watched {
+        draft = draft.op(repmgrd(ServiceAction::Stop));
+    }
+    draft = draft
+        .op(stop(view))
+        .op(start(view, TIMEOUT))
+        .op(streams(view));
+    if watched {
+        draft = draft.op(repmgrd(ServiceAction::Start));
+    }
+    draft
+}
+
+fn stop(view: &View<'_>) -> Op {
+    Op::Service {
+        unit: view.unit(),
+        action: ServiceAction::Stop,
     }
 }
 

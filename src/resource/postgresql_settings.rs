@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::{Declared, Draft, Resource, Templates, Verdict, View};
-use crate::facts::{Facts, Probe, Setting};
+use crate::facts::{Facts, Probe, Server, Setting};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
 use crate::postgres::setting::{self, HOT_STANDBY, larger, same};
@@ -212,6 +212,10 @@ impl Resource for PostgresqlSettings {
                     statement: format!("alter system reset {}", quote_ident(name)).into(),
                 });
         }
+        if !view.is_primary() && lowers(&wanted, server) {
+            // Not before the primary runs with less: a standby that starts with less than its primary does not start.
+            draft = draft.after([view.topology.primary.clone()]);
+        }
         Ok(draft.op(reload(view)).into())
     }
 
@@ -236,6 +240,20 @@ impl Resource for PostgresqlSettings {
             }
         }
     }
+}
+
+/// Whether a setting that a standby must hold as high as its primary goes down.
+fn lowers(wanted: &BTreeMap<String, String>, server: &Server) -> bool {
+    HOT_STANDBY.iter().any(|name| {
+        let running = server
+            .settings
+            .get(*name)
+            .map(|setting| setting.raw.as_str());
+        match (wanted.get(*name), running) {
+            (Some(value), Some(running)) => value != running && larger(value, running) == running,
+            _ => false,
+        }
+    })
 }
 
 fn differs(wanted: &str, running: &Setting) -> bool {
