@@ -8,7 +8,7 @@ use minijinja::{Value, context};
 use super::lint::lint;
 use super::topology::AUTOMATIC;
 use super::{Change, Held, Plan, Stage, Topology};
-use crate::facts::{Facts, Probes, Release, Time, bare};
+use crate::facts::{Facts, Probe, Probes, Release, Time, bare};
 use crate::inventory::{Inventory, select};
 use crate::playbook::{Play, Playbook, Step};
 use crate::problem::{Problem, Problems};
@@ -104,11 +104,16 @@ impl Declaration<'_> {
                 })?;
             }
             for host in self.inventory.hosts.keys() {
-                questions
+                let probes = questions
                     .entry(host.clone())
                     .or_default()
                     .entry(release)
                     .or_default();
+                // Who is the primary must be known to every playbook, also to one that changes nothing about PostgreSQL.
+                if self.inventory.is_in(host, "postgres") {
+                    probes.insert(walk.view(host).cluster_probe());
+                    probes.insert(Probe::Unit("repmgrd".to_owned()));
+                }
             }
         }
         Ok(questions)
