@@ -9,6 +9,7 @@ mod probe;
 mod release;
 mod time;
 mod unit;
+mod wire;
 
 use std::collections::BTreeMap;
 

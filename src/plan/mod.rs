@@ -2,10 +2,12 @@
 
 mod build;
 mod change;
+mod context;
 mod guard;
 mod lint;
 mod op;
 mod topology;
+mod walk;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
