@@ -59,10 +59,11 @@ impl Played {
     /// Runs the plan; `node1` answers its scripts with `replies`, `node2` does as it is told.
     async fn run(replies: impl FnMut() -> Vec<Reply> + Send + 'static) -> Self {
         let mut replies = replies;
+        // The first step of every script takes the lock.
         let mut fleet = Fleet::of(BTreeMap::from([
             (
                 "node1".to_owned(),
-                Shell::scripted("node1", move |_| replies()),
+                Shell::scripted("node1", move |_| [vec![Reply::ok("")], replies()].concat()),
             ),
             ("node2".to_owned(), Shell::scripted("node2", |_| Vec::new())),
         ]));

@@ -13,7 +13,7 @@ use crate::problem::{Problem, Problems};
 use crate::render::plan::{PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::Purpose;
-use crate::run::{Events, Fleet, probe};
+use crate::run::{Events, Fleet, Lock, probe};
 
 /// What `plan` and `apply` both take.
 #[derive(Args, Clone)]
@@ -188,7 +188,7 @@ impl Prepared {
         let declaration = self.declaration();
         let mut problems = unreachable;
         let mut world: BTreeMap<String, Facts> = BTreeMap::new();
-        for (host, facts) in probe(fleet, &self.questions, true, purpose, events).await {
+        for (host, facts) in probe(fleet, &self.questions, Lock::Settled, purpose, events).await {
             match facts {
                 Ok(facts) => {
                     world.insert(host, facts);

@@ -12,7 +12,7 @@ use crate::render;
 use crate::render::progress::Progress;
 use crate::render::style::stdout_colours;
 use crate::run::events::Purpose;
-use crate::run::{Events, Fleet, probe};
+use crate::run::{Events, Fleet, Lock, probe};
 use crate::status::{self, Status};
 
 #[derive(Args)]
@@ -71,7 +71,7 @@ async fn look(loaded: &Loaded, verbose: bool) -> Result<(Status, u8), Problems> 
     events.listen(move |event| progress.on(event));
     let mut fleet = Fleet::connect(inventory, &hosts, &events).await?;
     let questions = status::questions(inventory);
-    let mut seen = probe(&mut fleet, &questions, false, Purpose::Probe, &events).await;
+    let mut seen = probe(&mut fleet, &questions, Lock::No, Purpose::Probe, &events).await;
     for problem in std::mem::take(&mut fleet.unreachable) {
         if let Some(host) = problem.host.clone() {
             seen.insert(host, Err(problem));

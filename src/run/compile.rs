@@ -17,16 +17,6 @@ pub const FAILED_OP: &str = "pgha: failed operation ";
 /// Written to stderr, before the number of the guard that did not hold.
 pub const FAILED_GUARD: &str = "pgha: failed guard ";
 
-/// Held while scripts of a run are at work on a host, and by every command that they start: a second run waits for what an
-/// interrupted one still has under way.
-pub fn lock(seconds: u32) -> String {
-    format!(
-        "exec 9>/run/lock/pgha.lock
-flock -n 9 || {{ echo 'waiting for another run of pgha on this host' >&2; flock -w {seconds} 9; }} ||
-  {{ echo 'another run of pgha is still at work on this host' >&2; exit 75; }}"
-    )
-}
-
 /// The script body of one change.
 ///
 /// # Errors

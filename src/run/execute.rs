@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use super::compile::{self, FAILED_GUARD, FAILED_OP, STALE};
 use super::events::{Event, Events, Outcome, Purpose};
 use super::fleet::Fleet;
+use super::lock::{self, Lock};
 use crate::plan::{Change, Plan};
 use crate::problem::Problem;
 use crate::secret::Secrets;
@@ -103,13 +104,10 @@ async fn on_host(
 ) -> (usize, Option<Failure>) {
     let steps: Result<Vec<Step>, Problem> = changes
         .iter()
-        .enumerate()
-        .map(|(index, change)| {
+        .zip(1..)
+        .map(|(change, id)| {
             let body = compile::change(change, secrets)?;
-            Ok(Step {
-                id: index as u32,
-                body,
-            })
+            Ok(Step { id, body })
         })
         .collect();
     let steps = match steps {
@@ -117,8 +115,8 @@ async fn on_host(
         Err(problem) => return (0, Some(lost(host, None, problem))),
     };
     let script = Script {
-        prelude: format!("{PRELUDE}\n{}", compile::lock(600)),
-        steps,
+        prelude: format!("{PRELUDE}\n{}", Lock::Alone.prelude()),
+        steps: std::iter::once(Lock::Alone.step()).chain(steps).collect(),
         stop_at_failure: true,
     };
     events.tell(&Event::Exchange {
@@ -130,15 +128,33 @@ async fn on_host(
     let mut current: Option<Current> = None;
     let outcome = shell
         .exchange(&script, &mut |frame| match frame {
+            Frame::Begin { id: lock::STEP } => {}
+            Frame::End {
+                id: lock::STEP,
+                code,
+            } => {
+                if code != 0 {
+                    failed = Some(lost(host, None, lock::busy()));
+                }
+            }
+            Frame::Line {
+                id: lock::STEP,
+                text,
+                ..
+            } => events.tell(&Event::StepOutput {
+                host: host.to_owned(),
+                step: "starting".to_owned(),
+                line: text,
+            }),
             Frame::Begin { id } => {
-                let change = &changes[id as usize];
+                let change = &changes[id as usize - 1];
                 events.tell(&Event::StepStarted {
                     host: host.to_owned(),
                     step: change.step.clone(),
                     subject: change.subject.clone(),
                 });
                 current = Some(Current {
-                    index: id as usize,
+                    index: id as usize - 1,
                     since: Instant::now(),
                     out: Vec::new(),
                     err: Vec::new(),
@@ -148,7 +164,7 @@ async fn on_host(
                 if let Some(current) = &mut current {
                     events.tell(&Event::StepOutput {
                         host: host.to_owned(),
-                        step: changes[id as usize].step.clone(),
+                        step: changes[id as usize - 1].step.clone(),
                         line: text.clone(),
                     });
                     match stream {
@@ -159,7 +175,7 @@ async fn on_host(
             }
             Frame::End { id, code } => {
                 let Some(ended) = current.take() else { return };
-                let change = &changes[id as usize];
+                let change = &changes[id as usize - 1];
                 let outcome = match code {
                     0 => Outcome::Changed,
                     STALE => Outcome::Stale,

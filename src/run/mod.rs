@@ -4,10 +4,12 @@ pub mod compile;
 pub mod events;
 mod execute;
 mod fleet;
+mod lock;
 mod probe;
 pub mod secrets;
 
 pub use events::Events;
 pub use execute::{Cause, Failure, Report, execute};
 pub use fleet::Fleet;
+pub use lock::Lock;
 pub use probe::probe;

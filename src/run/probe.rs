@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
-use super::compile::lock;
 use super::events::{Event, Events, Purpose};
 use super::fleet::Fleet;
+use super::lock::{self, Lock};
 use crate::facts::{Answer, Answers, Facts, Probes, Release, Section, parse, script};
 use crate::problem::Problem;
 use crate::shell::PRELUDE;
@@ -14,11 +14,11 @@ use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// Asks every connected host its questions, all at the same time.
 ///
-/// `settled`: first waits until no run of pgha is at work on the host, so that what is seen stays.
+/// With [`Lock::Settled`] it first waits until no run of pgha is at work on the host, so that what is seen stays.
 pub async fn probe(
     fleet: &mut Fleet,
     questions: &BTreeMap<String, BTreeMap<Release, Probes>>,
-    settled: bool,
+    lock: Lock,
     purpose: Purpose,
     events: &Events,
 ) -> BTreeMap<String, Result<Facts, Problem>> {
@@ -26,7 +26,7 @@ pub async fn probe(
     let asked = fleet.shells.iter_mut().map(|(host, shell)| {
         let questions = questions.get(host).unwrap_or(&none);
         async move {
-            let facts = ask(host, shell, questions, settled, purpose, events).await;
+            let facts = ask(host, shell, questions, lock, purpose, events).await;
             (host.clone(), facts.map_err(|problem| problem.on(host)))
         }
     });
@@ -37,21 +37,19 @@ async fn ask(
     host: &str,
     shell: &mut Shell,
     questions: &BTreeMap<Release, Probes>,
-    settled: bool,
+    lock: Lock,
     purpose: Purpose,
     events: &Events,
 ) -> Result<Facts, Problem> {
     let sections = script(questions);
-    let lock = if settled { lock(600) } else { String::new() };
+    let questions_asked = sections.iter().zip(1..).map(|((_, body), id)| Step {
+        id,
+        body: body.clone(),
+    });
     let script = Script {
-        prelude: format!("{PRELUDE}\n{lock}"),
-        steps: sections
-            .iter()
-            .enumerate()
-            .map(|(index, (_, body))| Step {
-                id: index as u32,
-                body: body.clone(),
-            })
+        prelude: format!("{PRELUDE}\n{}", lock.prelude()),
+        steps: std::iter::once(lock.step())
+            .chain(questions_asked)
             .collect(),
         stop_at_failure: false,
     };
@@ -63,11 +61,25 @@ async fn ask(
         .iter()
         .map(|(section, _)| (*section, Answer::default()))
         .collect();
+    let mut busy = false;
     shell
         .exchange(&script, &mut |frame| {
-            let section = |id: u32| sections[id as usize].0;
+            let section = |id: u32| sections[id as usize - 1].0;
             match frame {
                 Frame::Begin { .. } => {}
+                Frame::End {
+                    id: lock::STEP,
+                    code,
+                } => busy = code != 0,
+                Frame::Line {
+                    id: lock::STEP,
+                    text,
+                    ..
+                } => events.tell(&Event::StepOutput {
+                    host: host.to_owned(),
+                    step: "looking".to_owned(),
+                    line: text,
+                }),
                 Frame::Line { id, stream, text } => {
                     let answer = answers.entry(section(id)).or_default();
                     match stream {
@@ -79,6 +91,9 @@ async fn ask(
             }
         })
         .await?;
+    if busy {
+        return Err(lock::busy());
+    }
     let facts = parse(&answers, questions)?;
     if facts.system.release.is_none() {
         return Err(Problem::refused(format!(
