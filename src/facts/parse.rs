@@ -283,7 +283,7 @@ mod wire {
     use serde::Deserialize;
     use serde::de::DeserializeOwned;
 
-    use super::super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time};
+    use super::super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time, Written};
     use crate::postgres::lsn::Lsn;
     use crate::problem::Problem;
 
@@ -297,6 +297,7 @@ mod wire {
         loaded: f64,
         size: u64,
         settings: BTreeMap<String, WireSetting>,
+        files: Vec<Written>,
         overrides: BTreeMap<String, Option<String>>,
         roles: BTreeMap<String, Role>,
         databases: BTreeMap<String, Database>,
@@ -313,6 +314,8 @@ mod wire {
         context: String,
         vartype: String,
         pending_restart: bool,
+        waiting: Option<String>,
+        initial: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -341,7 +344,8 @@ mod wire {
             context: setting.context,
             vartype: setting.vartype,
             pending_restart: setting.pending_restart,
-            waiting: None,
+            waiting: setting.waiting,
+            initial: setting.initial,
         };
         Ok(Server {
             in_recovery: wire.in_recovery,
@@ -356,6 +360,7 @@ mod wire {
                 .into_iter()
                 .map(|(name, value)| (name.to_ascii_lowercase(), setting(value)))
                 .collect(),
+            files: wire.files,
             overrides: wire
                 .overrides
                 .into_iter()

@@ -331,7 +331,11 @@ const SERVER_SQL: &str = r"select 'server ' || json_build_object(
   'loaded', extract(epoch from pg_conf_load_time()),
   'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
   'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
-      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart)) from pg_settings),
+      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart,
+      'waiting', case when pending_restart then coalesce((select f.setting from pg_file_settings f
+        where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val)) from pg_settings s),
+  'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, '')) order by seqno), '[]')
+      from pg_file_settings where name is not null),
   'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
       where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
   'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,

@@ -8,14 +8,18 @@ use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Guard, Op, ServiceAction};
+use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
+use crate::shell::quote;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRestart {}
 
-/// The names of the settings that wait, with the running and the coming value.
-fn waiting(view: &View<'_>) -> Vec<(String, String, Option<String>)> {
+/// A setting that waits, with its running and its coming value.
+type Waiting = (String, String, Option<String>);
+
+fn waiting(view: &View<'_>) -> Vec<Waiting> {
     let Some(server) = view.server() else {
         return Vec::new();
     };
@@ -50,59 +54,56 @@ impl Resource for PostgresqlRestart {
             });
         }
         let mut draft = Draft::new(Action::Restart);
-        for (name, before, after) in waiting {
-            draft = draft.field(
-                &name,
-                before,
-                after.unwrap_or_else(|| "as in the files".to_owned()),
-            );
+        for (name, before, after) in &waiting {
+            let after = after.as_deref().unwrap_or("as in the files");
+            draft = draft.field(name, before.as_str(), after);
         }
-        draft = draft
-            .guard(if view.is_primary() {
-                is_primary(view)
-            } else {
-                Guard::IsStandby { port: view.port() }
-            })
-            .op(Op::Service {
-                unit: view.unit(),
-                action: ServiceAction::Restart,
-            })
-            .op(answers(view, 300));
+        draft = draft.guard(if view.is_primary() {
+            is_primary(view)
+        } else {
+            Guard::IsStandby { port: view.port() }
+        });
+        if !view.is_primary() {
+            for wait in waiting.iter().filter_map(|setting| replayed(view, setting)) {
+                draft = draft.op(wait);
+            }
+        }
         let others = view
             .topology
             .members
             .iter()
             .filter(|member| member.name != view.host)
             .map(|member| member.name.clone());
-        draft = draft.after(others);
-        let sql = |query: String, timeout_seconds: u32| Op::Wait {
-            until: Condition::Sql {
+        let pauses = view.is_primary() && watched(view);
+        if pauses {
+            draft = draft.run("postgres", repmgrd(view, "pause"));
+        }
+        draft = draft
+            // What is written out now keeps the shutdown short.
+            .op(Op::Sql {
                 port: view.port(),
                 database: "postgres".to_owned(),
-                query,
-            },
-            timeout_seconds,
-        };
-        Ok(if view.is_primary() {
-            // A standby that is to be restarted with lower values must have replayed the primary's own change before: its
-            // record is older than the checkpoint, and every standby gets that far.
-            draft
-                .op(Op::Sql {
-                    port: view.port(),
-                    database: "postgres".to_owned(),
-                    statement: "checkpoint".into(),
-                })
-                .op(sql(
-                    format!(
-                        "select count(*) >= {} from pg_stat_replication where replay_lsn >= (select checkpoint_lsn from pg_control_checkpoint())",
-                        view.server().map_or(0, |server| server.senders.len())
-                    ),
-                    60,
-                ))
-                .into()
+                statement: "checkpoint".into(),
+            })
+            .op(Op::Service {
+                unit: view.unit(),
+                action: ServiceAction::Restart,
+            })
+            .op(answers(view, 300))
+            .after(others);
+        draft = if view.is_primary() {
+            let standbys = view.server().map_or(0, |server| server.senders.len());
+            let query = format!(
+                "select count(*) >= {standbys} from pg_stat_replication where state = 'streaming'"
+            );
+            draft.op(sql(view, query, 60))
         } else {
-            draft.op(streams(view)).into()
-        })
+            draft.op(streams(view))
+        };
+        if pauses {
+            draft = draft.run("postgres", repmgrd(view, "unpause"));
+        }
+        Ok(draft.into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
@@ -125,15 +126,60 @@ impl Resource for PostgresqlRestart {
     }
 }
 
-/// Waits until this standby receives WAL.
-pub fn streams(view: &View<'_>) -> Op {
+/// Waits until this standby has replayed that its primary has no more of a setting than it is to have itself: before that
+/// it would not start again.
+fn replayed(view: &View<'_>, (name, before, after): &Waiting) -> Option<Op> {
+    let after = after.as_deref()?;
+    if larger(after, before) == after {
+        return None;
+    }
+    let label = in_control_file(name)?;
+    let value = format!(
+        "{} -D {} | sed -n {}",
+        quote(&view.program("pg_controldata")),
+        quote(&view.data_directory()),
+        quote(&format!("s/^{label}: *//p")),
+    );
+    Some(Op::Wait {
+        until: Condition::Command {
+            argv: [
+                "/bin/sh",
+                "-c",
+                &format!("[ \"$({value})\" -le {} ]", quote(after)),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            user: "postgres".to_owned(),
+        },
+        timeout_seconds: 60,
+    })
+}
+
+/// Whether repmgrd would take a primary that is slow to come back for one that is lost, and promote another beside it.
+fn watched(view: &View<'_>) -> bool {
+    view.topology.members.len() > 1
+        && view.server().and_then(|server| server.repmgrd_paused) == Some(false)
+}
+
+/// Pauses repmgrd on all members, or ends that.
+fn repmgrd(view: &View<'_>, action: &str) -> [String; 5] {
+    let repmgr = view.program("repmgr");
+    [&repmgr, "-f", "/etc/repmgr.conf", "service", action].map(str::to_owned)
+}
+
+fn sql(view: &View<'_>, query: String, timeout_seconds: u32) -> Op {
     Op::Wait {
         until: Condition::Sql {
             port: view.port(),
             database: "postgres".to_owned(),
-            query: "select exists (select from pg_stat_wal_receiver where status = 'streaming')"
-                .to_owned(),
+            query,
         },
-        timeout_seconds: 60,
+        timeout_seconds,
     }
+}
+
+/// Waits until this standby receives WAL.
+pub fn streams(view: &View<'_>) -> Op {
+    let query = "select exists (select from pg_stat_wal_receiver where status = 'streaming')";
+    sql(view, query.to_owned(), 60)
 }
