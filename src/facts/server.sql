@@ -11,12 +11,13 @@ select 'server ' || json_build_object(
   'loaded', extract(epoch from pg_conf_load_time()),
   'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
   'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
-      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart)) from pg_settings),
+      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart,
+      'waiting', case when pending_restart then coalesce((select f.setting from pg_file_settings f
+        where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val)) from pg_settings s),
+  'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, '')) order by seqno), '[]')
+      from pg_file_settings where name is not null),
   'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
       where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
-  'waiting', (select coalesce(json_object_agg(name, setting), '{}') from (
-      select distinct on (f.name) f.name, f.setting from pg_file_settings f join pg_settings s on lower(s.name) = lower(f.name)
-      where s.pending_restart order by f.name, f.seqno desc) last),
   'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
       'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
       'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),

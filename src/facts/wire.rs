@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time};
+use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time, Written};
 use crate::postgres::lsn::Lsn;
 use crate::problem::Problem;
 
@@ -19,8 +19,8 @@ struct Wire {
     loaded: f64,
     size: u64,
     settings: BTreeMap<String, WireSetting>,
+    files: Vec<Written>,
     overrides: BTreeMap<String, Option<String>>,
-    waiting: BTreeMap<String, Option<String>>,
     roles: BTreeMap<String, Role>,
     databases: BTreeMap<String, Database>,
     slots: BTreeMap<String, Slot>,
@@ -36,6 +36,8 @@ struct WireSetting {
     context: String,
     vartype: String,
     pending_restart: bool,
+    waiting: Option<String>,
+    initial: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,19 +59,15 @@ pub fn extensions(text: &str) -> Result<(String, Vec<String>), Problem> {
 
 pub fn server(text: &str) -> Result<Server, Problem> {
     let wire: Wire = json(text)?;
-    let waiting = |name: &str| {
-        let mut names = wire.waiting.iter();
-        let (_, value) = names.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
-        value.clone()
-    };
-    let setting = |name: &str, setting: WireSetting| Setting {
-        waiting: waiting(name),
+    let setting = |setting: WireSetting| Setting {
         value: setting.value.unwrap_or_default(),
         raw: setting.raw,
         unit: setting.unit,
         context: setting.context,
         vartype: setting.vartype,
         pending_restart: setting.pending_restart,
+        waiting: setting.waiting,
+        initial: setting.initial,
     };
     Ok(Server {
         in_recovery: wire.in_recovery,
@@ -82,8 +80,9 @@ pub fn server(text: &str) -> Result<Server, Problem> {
         settings: wire
             .settings
             .into_iter()
-            .map(|(name, value)| (name.to_ascii_lowercase(), setting(&name, value)))
+            .map(|(name, value)| (name.to_ascii_lowercase(), setting(value)))
             .collect(),
+        files: wire.files,
         overrides: wire
             .overrides
             .into_iter()

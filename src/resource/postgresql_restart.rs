@@ -8,7 +8,9 @@ use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Unit};
 use crate::plan::{Action, Guard, Op, ServiceAction};
+use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
+use crate::shell::quote;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,8 +18,10 @@ pub struct PostgresqlRestart {}
 
 const REPMGRD: &str = "repmgrd";
 
-/// The names of the settings that wait, with the running and the coming value.
-fn waiting(view: &View<'_>) -> Vec<(String, String, Option<String>)> {
+/// A setting that waits, with its running and its coming value.
+type Waiting = (String, String, Option<String>);
+
+fn waiting(view: &View<'_>) -> Vec<Waiting> {
     let Some(server) = view.server() else {
         return Vec::new();
     };
@@ -56,12 +60,19 @@ impl Resource for PostgresqlRestart {
             });
         }
         let mut draft = Draft::new(Action::Restart);
-        for (name, before, after) in waiting {
-            draft = draft.field(
-                &name,
-                before,
-                after.unwrap_or_else(|| "as in the files".to_owned()),
-            );
+        for (name, before, after) in &waiting {
+            let after = after.as_deref().unwrap_or("as in the files");
+            draft = draft.field(name, before.as_str(), after);
+        }
+        draft = draft.guard(if view.is_primary() {
+            is_primary(view)
+        } else {
+            Guard::IsStandby { port: view.port() }
+        });
+        if !view.is_primary() {
+            for wait in waiting.iter().filter_map(|setting| replayed(view, setting)) {
+                draft = draft.op(wait);
+            }
         }
         let others = view.topology.members.iter();
         draft = draft.after(
@@ -102,7 +113,7 @@ const TIMEOUT: u32 = 300;
 
 /// repmgrd is paused on all members meanwhile: a restart that takes longer than its patience must not become a failover.
 /// If the restart fails it stays paused: a standby that is promoted while the old primary still starts would be a second one.
-fn restart_primary(view: &View<'_>, draft: Draft) -> Draft {
+fn restart_primary(view: &View<'_>, mut draft: Draft) -> Draft {
     let repmgr = |verb: &str| {
         let config = "/etc/repmgr.conf".to_owned();
         vec![
@@ -118,7 +129,6 @@ fn restart_primary(view: &View<'_>, draft: Draft) -> Draft {
         server.nodes.contains_key(view.host) && server.repmgrd_paused == Some(false)
     });
     let standbys = server.map_or(0, |server| server.senders.len());
-    let mut draft = draft.guard(is_primary(view));
     if watched {
         draft = draft.run("postgres", repmgr("pause"));
     }
@@ -126,17 +136,12 @@ fn restart_primary(view: &View<'_>, draft: Draft) -> Draft {
         .op(sql(view, "checkpoint"))
         .op(stop(view))
         .op(start(view, TIMEOUT))
-        // A standby that is to be restarted with lower values must have replayed the primary's own change before: its
-        // record is older than this checkpoint, and every standby gets that far.
-        .op(sql(view, "checkpoint"))
-        .op(Op::Wait {
-            until: Condition::Sql {
-                port: view.port(),
-                database: "postgres".to_owned(),
-                query: format!("select count(*) >= {standbys} from pg_stat_replication where replay_lsn >= (select checkpoint_lsn from pg_control_checkpoint())"),
-            },
-            timeout_seconds: 60,
-        });
+        .op(until(
+            view,
+            &format!(
+                "select count(*) >= {standbys} from pg_stat_replication where state = 'streaming'"
+            ),
+        ));
     if watched {
         draft = draft.run("postgres", repmgr("unpause"));
     }
@@ -144,7 +149,7 @@ fn restart_primary(view: &View<'_>, draft: Draft) -> Draft {
 }
 
 /// repmgrd is stopped on this member meanwhile: it would record its own node as failed.
-fn restart_standby(view: &View<'_>, draft: Draft) -> Draft {
+fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
     let watched = view
         .facts()
         .units
@@ -154,11 +159,12 @@ fn restart_standby(view: &View<'_>, draft: Draft) -> Draft {
         unit: REPMGRD.to_owned(),
         action,
     };
-    let mut draft = draft.guard(Guard::IsStandby { port: view.port() });
     if watched {
         draft = draft.op(repmgrd(ServiceAction::Stop));
     }
     draft = draft
+        // What is written out now keeps the shutdown short.
+        .op(sql(view, "checkpoint"))
         .op(stop(view))
         .op(start(view, TIMEOUT))
         .op(streams(view));
@@ -175,14 +181,49 @@ fn stop(view: &View<'_>) -> Op {
     }
 }
 
+/// Waits until this standby has replayed that its primary has no more of a setting than it is to have itself: before that
+/// it would not start again.
+fn replayed(view: &View<'_>, (name, before, after): &Waiting) -> Option<Op> {
+    let after = after.as_deref()?;
+    if larger(after, before) == after {
+        return None;
+    }
+    let label = in_control_file(name)?;
+    let value = format!(
+        "{} -D {} | sed -n {}",
+        quote(&view.program("pg_controldata")),
+        quote(&view.data_directory()),
+        quote(&format!("s/^{label}: *//p")),
+    );
+    Some(Op::Wait {
+        until: Condition::Command {
+            argv: [
+                "/bin/sh",
+                "-c",
+                &format!("[ \"$({value})\" -le {} ]", quote(after)),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            user: "postgres".to_owned(),
+        },
+        timeout_seconds: 60,
+    })
+}
+
 /// Waits until this standby receives WAL.
 pub fn streams(view: &View<'_>) -> Op {
+    until(
+        view,
+        "select exists (select from pg_stat_wal_receiver where status = 'streaming')",
+    )
+}
+
+fn until(view: &View<'_>, query: &str) -> Op {
     Op::Wait {
         until: Condition::Sql {
             port: view.port(),
             database: "postgres".to_owned(),
-            query: "select exists (select from pg_stat_wal_receiver where status = 'streaming')"
-                .to_owned(),
+            query: query.to_owned(),
         },
         timeout_seconds: 60,
     }
