@@ -144,7 +144,7 @@ impl PostgresqlSettings {
         own.map(|line| line.name.to_ascii_lowercase())
             .filter(|name| !wanted.contains_key(name))
             .filter_map(|name| {
-                let others = server.files.iter().filter(|line| line.file != self.path);
+                let mut others = server.files.iter().filter(|line| line.file != self.path);
                 let below = others.rfind(|line| line.name.eq_ignore_ascii_case(&name));
                 let value = match below {
                     Some(line) => line.value.clone(),
