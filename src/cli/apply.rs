@@ -13,7 +13,7 @@ use crate::render;
 use crate::render::progress::NotDone;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Report, execute, secrets};
+use crate::run::{Events, Fleet, Journal, Report, execute, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -53,6 +53,7 @@ enum Mode {
 async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8, Problems> {
     let began = Instant::now();
     let events = super::listen(common);
+    let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
     let (mut fleet, plan) = prepared.observe(&events, Purpose::Probe).await?;
     if let Some(kept) = kept
@@ -64,6 +65,13 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     }
     if !common.json && mode != Mode::Run {
         common.print(&plan, prepared.hosts().len());
+    }
+    if mode != Mode::Plan
+        && let Err(problem) = journal.keep(&common.inputs.inventory, &plan)
+    {
+        fleet.close().await;
+        events.silence();
+        return Err(problem.into());
     }
     if mode == Mode::Plan || plan.is_empty() {
         fleet.close().await;
