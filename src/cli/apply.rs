@@ -13,7 +13,7 @@ use crate::render;
 use crate::render::progress::NotDone;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Journal, Report, execute, secrets};
+use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -55,6 +55,22 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     let events = super::listen(common);
     let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
+    let _alone = match mode {
+        Mode::Plan => None,
+        Mode::ShowAndRun | Mode::Run => match Alone::take(&common.inputs.inventory)? {
+            Taken::AtOnce(alone) => Some(alone),
+            Taken::Busy(queue) => {
+                let process = queue
+                    .process
+                    .map_or_else(String::new, |id| format!(" (process {id})"));
+                eprintln!("waiting for another apply with this inventory{process} to end");
+                let alone = queue.wait().await?;
+                // It may have made secrets.
+                prepared = Prepared::new(common)?;
+                Some(alone)
+            }
+        },
+    };
     let (mut fleet, plan) = prepared.observe(&events, Purpose::Probe).await?;
     if let Some(kept) = kept
         && kept != plan

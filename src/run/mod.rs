@@ -1,5 +1,6 @@
 //! Effects: connect, probe, execute.
 
+mod alone;
 pub mod compile;
 pub mod events;
 mod execute;
@@ -9,6 +10,7 @@ mod lock;
 mod probe;
 pub mod secrets;
 
+pub use alone::{Alone, Taken};
 pub use events::Events;
 pub use execute::{Cause, Failure, Report, execute};
 pub use fleet::Fleet;
