@@ -72,6 +72,11 @@ impl Declaration<'_> {
             |host| walk.view(host).data_directory(),
             self.allow_restart_primary,
         )?;
+        let new_secrets = walk.plan.secrets().into_iter();
+        walk.plan.new_secrets = new_secrets
+            .filter(|name| secrets.get(name).is_none())
+            .map(str::to_owned)
+            .collect();
         Ok((walk.plan, walk.world))
     }
 
@@ -139,13 +144,15 @@ impl<'a> Walk<'a> {
         let mut walk = Self {
             declaration,
             world,
-            topology,
             secrets,
             plan: Plan {
                 cluster: declaration.inventory.cluster.name.clone(),
                 playbook: declaration.playbook.name.clone(),
+                primary: topology.primary.clone(),
+                bootstrap: !topology.exists,
                 ..Plan::default()
             },
+            topology,
             stage_of: BTreeMap::new(),
             changes: 0,
             contexts: BTreeMap::new(),
