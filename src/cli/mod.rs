@@ -2,6 +2,7 @@
 
 mod apply;
 mod conninfo;
+mod interrupt;
 mod lab;
 mod load;
 mod out;
@@ -11,7 +12,8 @@ mod status;
 mod validate;
 
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -72,10 +74,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Events that are shown as they come, on stderr.
-fn listen(common: &plan::Common) -> Events {
+/// Events that are shown as they come, on stderr, until they are silenced.
+fn listen(verbose: bool) -> Events {
     let events = Events::default();
-    let progress = Mutex::new(Progress::new(common.verbose));
-    events.listen(move |event| progress.lock().expect("it does not panic").on(event));
+    let progress = Arc::new(Mutex::new(Progress::new(verbose)));
+    let beating = Arc::downgrade(&progress);
+    events.listen(move |event| locked(&progress).on(event));
+    // A thread of its own: whatever the runtime is busy with, the user sees that time passes.
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let Some(progress) = beating.upgrade() else {
+                break;
+            };
+            locked(&progress).beat();
+        }
+    });
     events
+}
+
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ mod probe;
 pub mod secrets;
 
 pub use events::Events;
-pub use execute::{Cause, Failure, Report, execute};
+pub use execute::{Cause, Failure, Report, execute, execute_until};
 pub use fleet::Fleet;
 pub use journal::Journal;
 pub use lock::Lock;
