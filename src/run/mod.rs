@@ -6,6 +6,7 @@ mod execute;
 mod fleet;
 mod journal;
 mod lock;
+mod login;
 mod probe;
 pub mod secrets;
 
@@ -14,4 +15,5 @@ pub use execute::{Cause, Failure, Report, execute, execute_until};
 pub use fleet::Fleet;
 pub use journal::Journal;
 pub use lock::Lock;
+pub use login::log_in;
 pub use probe::probe;
