@@ -40,13 +40,15 @@ impl<'a> Walk<'a> {
         let mut walk = Self {
             declaration,
             world,
-            topology,
             secrets,
             plan: Plan {
                 cluster: declaration.inventory.cluster.name.clone(),
                 playbook: declaration.playbook.name.clone(),
+                primary: topology.primary.clone(),
+                bootstrap: !topology.exists,
                 ..Plan::default()
             },
+            topology,
             stage_of: BTreeMap::new(),
             changes: 0,
             contexts: BTreeMap::new(),

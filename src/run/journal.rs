@@ -158,7 +158,10 @@ mod tests {
             step: "b".into(),
             line: "printed".into(),
         });
-        events.tell(&Event::StageFinished { stage: 1 });
+        events.tell(&Event::StageFinished {
+            stage: 1,
+            milliseconds: 5,
+        });
 
         let runs = folder.path().join(".pgha/runs");
         let run = std::fs::read_dir(&runs).unwrap().next().unwrap().unwrap();
