@@ -134,6 +134,17 @@ impl Lab {
         Running(command.spawn().unwrap())
     }
 
+    /// A script as root on a host, which goes on beside the scenario.
+    pub fn start_on(&self, host: &str, script: &str) -> Running {
+        let mut command = Command::new("docker");
+        command
+            .args(["exec", &self.container(host), "sh", "-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
     /// The container of a host.
     pub fn container(&self, host: &str) -> String {
         let dir = self.dir.display();
@@ -183,6 +194,15 @@ impl Lab {
     /// Cuts a host's power.
     pub fn kill_host(&self, host: &str) {
         docker(&["kill", &self.container(host)]).exits(0);
+    }
+
+    /// Freezes a host: it neither answers nor says that it does not.
+    pub fn freeze_host(&self, host: &str) {
+        docker(&["pause", &self.container(host)]).exits(0);
+    }
+
+    pub fn thaw_host(&self, host: &str) {
+        docker(&["unpause", &self.container(host)]).exits(0);
     }
 
     /// Boots a host that was killed, and waits until it can be logged into.
@@ -306,6 +326,11 @@ impl Running {
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Waits until it ends; gives its code.
+    pub fn wait(&mut self) -> i32 {
+        self.0.wait().unwrap().code().unwrap_or(-1)
     }
 
     /// Whether it has ended, and with which code.
