@@ -66,10 +66,12 @@ fn is_planned(plan: &Value, file: &str) -> bool {
     let by_command = [
         ("pg_createcluster", "/etc/postgresql/15/main/"),
         ("pg_createcluster", "/var/lib/postgresql/15/main"),
-        ("pg_createcluster", "/etc/apt/apt.conf.d/02autoremove-postgresql"),
+        (
+            "pg_createcluster",
+            "/etc/apt/apt.conf.d/02autoremove-postgresql",
+        ),
         ("enable", "/etc/rc"),
         ("enable", "/etc/systemd/system/multi-user.target.wants/"),
-        ("start", "/etc/ssl/private/"),
     ];
     plans::changes(plan)
         .iter()
