@@ -291,7 +291,7 @@ impl Ran {
     /// Asserts how it ended.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{self}");
+        assert!(self.code == code, "not {code}: {self}");
         self
     }
 
@@ -314,8 +314,15 @@ impl std::fmt::Display for Ran {
             stdout,
             stderr,
         } = self;
+        let (stdout, stderr) = (end(stdout), end(stderr));
         write!(f, "`{command}` ended with {code}\n{stdout}\n{stderr}")
     }
+}
+
+/// The last lines: a plan from nothing has hundreds.
+fn end(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
 /// A pgha that was started and not waited for.
