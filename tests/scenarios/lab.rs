@@ -120,6 +120,12 @@ impl Lab {
         assert_eq!(plan.code, 0, "the plan is not empty:\n{plan}");
     }
 
+    /// Asserts that every member streams, and that nothing else is amiss.
+    pub fn assert_healthy(&self) {
+        let status = self.json("status", &[]);
+        assert_eq!(status["healthy"], true, "{status:#}");
+    }
+
     /// `pgha VERB INVENTORY ARGUMENTS…`, which the scenario may kill while it runs.
     pub fn start(&self, verb: &str, arguments: &[&str]) -> Running {
         let mut command = Command::new(PGHA);
