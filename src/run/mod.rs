@@ -1,5 +1,6 @@
 //! Effects: connect, probe, execute.
 
+mod alone;
 pub mod compile;
 pub mod events;
 mod execute;
@@ -10,6 +11,7 @@ mod login;
 mod probe;
 pub mod secrets;
 
+pub use alone::{Alone, Taken};
 pub use events::Events;
 pub use execute::{Cause, Failure, Report, execute, execute_until};
 pub use fleet::Fleet;

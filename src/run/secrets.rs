@@ -92,6 +92,11 @@ pub fn complete<'a>(
         if secrets.get(name).is_some() {
             continue;
         }
+        // Made since this run read the file.
+        if let Some(value) = kept.get(name).map(str::to_owned) {
+            secrets.insert(name, value);
+            continue;
+        }
         if name == PRIVATE_KEY || name == PUBLIC_KEY {
             let (private, public) = key_pair()?;
             for (name, value) in [(PRIVATE_KEY, private), (PUBLIC_KEY, public)] {
