@@ -11,7 +11,7 @@ use super::{Change, Held, Plan, Stage, Topology};
 use crate::facts::{Facts, Probes, Release, Time, bare};
 use crate::inventory::{Inventory, select};
 use crate::playbook::{Play, Playbook, Step};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Span};
 use crate::resource::{self, Draft, Resource, Verdict, View};
 use crate::secret::Secrets;
 use crate::template::{Engine, value};
@@ -274,6 +274,16 @@ impl<'a> Walk<'a> {
                 .standbys()
                 .map(|member| member.name.clone())
                 .collect()),
+            // The groups of a cluster that an inventory need not have.
+            "pgbouncer" | "witness"
+                if self
+                    .declaration
+                    .inventory
+                    .group(&play.hosts.text)
+                    .is_empty() =>
+            {
+                Ok(Vec::new())
+            }
             pattern => select(self.declaration.inventory, pattern)
                 .map_err(|problem| problem.at(&play.hosts.span)),
         }
@@ -318,7 +328,11 @@ impl<'a> Walk<'a> {
                 let problem = if problem.span.is_some() {
                     problem
                 } else {
-                    problem.at(&step.span)
+                    let arguments = self.declaration.engine.node(&step.arguments, &context);
+                    let argument = arguments
+                        .ok()
+                        .and_then(|arguments| argument_of(&problem.what, &arguments));
+                    problem.at(&argument.unwrap_or_else(|| step.span.clone()))
                 };
                 problem.on(host).step(&step.name)
             };
@@ -454,8 +468,30 @@ impl<'a> Walk<'a> {
         let engine = self.declaration.engine;
         let arguments: Node = engine.node(&step.arguments, context)?;
         resource::declare(&step.kind.text, &arguments, &|template| {
-            engine.file(template, &step.arguments.span, context)
+            let named = argument_of(&format!("`{template}`"), &arguments);
+            let span = named.unwrap_or_else(|| step.arguments.span.clone());
+            engine.file(template, &span, context)
         })
+    }
+}
+
+/// The argument that a message is about: one whose value, or else whose name, it has in backticks; the last word counts most.
+fn argument_of(what: &str, arguments: &Node) -> Option<Span> {
+    let words: Vec<&str> = what.split('`').skip(1).step_by(2).collect();
+    let named = |word: &str| arguments.as_map()?.entry(word).map(|(key, _)| &key.span);
+    let mut found = words.iter().rev().map(|word| of_value(word, arguments));
+    let found = found.find_map(|span| span);
+    found
+        .or_else(|| words.iter().rev().find_map(|word| named(word)))
+        .cloned()
+}
+
+fn of_value<'n>(word: &str, node: &'n Node) -> Option<&'n Span> {
+    match &node.value {
+        Yaml::String(text) if text.eq_ignore_ascii_case(word) => Some(&node.span),
+        Yaml::Sequence(items) => items.iter().find_map(|item| of_value(word, item)),
+        Yaml::Map(map) => map.iter().find_map(|(_, item)| of_value(word, item)),
+        _ => None,
     }
 }
 
