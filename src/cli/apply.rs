@@ -14,7 +14,7 @@ use crate::render;
 use crate::render::progress::Ending;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Report, execute_until, secrets};
+use crate::run::{Events, Fleet, Journal, Report, execute_until, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -54,6 +54,7 @@ enum Mode {
 async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8, Problems> {
     let began = Instant::now();
     let events = super::listen(common.verbose);
+    let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
     let (mut fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     if let Some(kept) = kept
@@ -65,6 +66,13 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     }
     if mode == Mode::Plan || (mode == Mode::ShowAndRun && !common.json) {
         common.print(&plan, prepared.hosts().len());
+    }
+    if mode != Mode::Plan
+        && let Err(problem) = journal.keep(&common.inputs.inventory, &plan)
+    {
+        fleet.close().await;
+        events.silence();
+        return Err(problem.into());
     }
     if mode == Mode::Plan || plan.is_empty() {
         fleet.close().await;

@@ -35,6 +35,8 @@ pub struct Server {
     /// When the configuration was last loaded, `pg_conf_load_time()`.
     pub loaded: Time,
     pub settings: BTreeMap<String, Setting>,
+    /// All settings in the server's files; the last of two wins.
+    pub files: Vec<Written>,
     /// Settings in `postgresql.auto.conf`, i.e. from `ALTER SYSTEM`.
     pub overrides: BTreeMap<String, String>,
     pub roles: BTreeMap<String, Role>,
@@ -67,9 +69,20 @@ pub struct Setting {
     /// `bool integer real string enum`.
     pub vartype: String,
     pub pending_restart: bool,
-    /// The value that a restart will bring, where the plan knows it.
+    /// The value that a restart will bring: as it is written in the files, or will be.
     #[serde(default)]
     pub waiting: Option<String>,
+    /// The value that it has where nobody sets it.
+    #[serde(default)]
+    pub initial: Option<String>,
+}
+
+/// A setting as it stands in one of the server's files.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    pub file: String,
+    pub name: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ mod probe;
 mod release;
 mod time;
 mod unit;
+mod wire;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use crate::condition::Condition;
 
 pub use bare::bare;
 pub use database::{
-    DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot,
+    DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Written,
 };
 pub use parse::{Answer, Answers, parse};
 pub use path::Path;

@@ -318,47 +318,11 @@ fn psql_connect(database: &str, port: u16) -> String {
     format!("'{}'", conninfo.replace('\\', r"\\").replace('\'', "''"))
 }
 
-const SERVER_SQL: &str = r"select 'server ' || json_build_object(
-  'in_recovery', pg_is_in_recovery(),
-  'system_identifier', (select system_identifier::text from pg_control_system()),
-  'timeline', case when pg_is_in_recovery()
-    then coalesce((select received_tli from pg_stat_wal_receiver),
-                  (select nullif(min_recovery_end_timeline, 0) from pg_control_recovery()),
-                  (select timeline_id from pg_control_checkpoint()))
-    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
-  'position', case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end,
-  'started', extract(epoch from pg_postmaster_start_time()),
-  'loaded', extract(epoch from pg_conf_load_time()),
-  'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
-  'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
-      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart)) from pg_settings),
-  'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
-      where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
-  'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
-      'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
-      'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),
-      'member_of', (select coalesce(json_agg(g.rolname order by g.rolname), '[]') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)))
-      from pg_authid a where rolname !~ '^pg_'),
-  'databases', (select json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba))) from pg_database),
-  'slots', (select coalesce(json_object_agg(slot_name, json_build_object('active', active, 'wal_status', wal_status)), '{}')
-      from pg_replication_slots where slot_type = 'physical'),
-  'senders', (select coalesce(json_object_agg(application_name, json_build_object('state', state, 'replayed', replay_lsn,
-      'sync_state', sync_state, 'address', host(client_addr))), '{}') from pg_stat_replication where application_name <> 'pg_basebackup'),
-  'receiver', (select json_build_object('status', status, 'host', sender_host, 'port', sender_port, 'slot', slot_name,
-      'timeline', received_tli) from pg_stat_wal_receiver)
-);
-";
+const SERVER_SQL: &str = include_str!("server.sql");
 
-const REPMGR_SQL: &str = r"select to_regclass('repmgr.nodes') is not null as registered \gset
-select 'extensions ' || json_build_object('database', current_database(), 'extensions', (select json_agg(extname order by extname) from pg_extension));
-\if :registered
-select 'nodes ' || coalesce(json_object_agg(node_name, json_build_object('node_id', node_id, 'upstream_node_id', upstream_node_id,
-  'active', active, 'kind', type, 'location', location, 'priority', priority, 'conninfo', conninfo, 'slot_name', slot_name,
-  'config_file', config_file)), '{}') from repmgr.nodes;
-select 'paused ' || repmgr.repmgrd_is_paused();
-\endif";
+const REPMGR_SQL: &str = include_str!("repmgr.sql");
 
-const EXTENSIONS_SQL: &str = r"select 'extensions ' || json_build_object('database', current_database(), 'extensions', (select json_agg(extname order by extname) from pg_extension));";
+const EXTENSIONS_SQL: &str = include_str!("extensions.sql");
 
 #[cfg(test)]
 mod tests {

@@ -124,12 +124,25 @@ impl Boot {
 
     /// Adds what the host printed to why it did not boot.
     async fn with_log(&self, engine: &Engine, container: &str, problem: Problem) -> Problem {
+        let problem = match inotify_instances() {
+            Some(limit) if limit < 512 => problem.hint(format!(
+                "many hosts at once may have used up this machine's {limit} inotify instances (a host needs five): \
+                 `pgha lab list` shows the labs that are up, `sysctl -w fs.inotify.max_user_instances=1024` raises the limit"
+            )),
+            _ => problem,
+        };
         let Ok(log) = engine.ask(["logs", "--tail", "20", container]).await else {
             return problem;
         };
         let cause = problem.cause.clone().unwrap_or_default();
         problem.because(format!("{cause}\n{log}").trim())
     }
+}
+
+/// How many inotify instances this machine's kernel gives to one user, i.e. to all containers together.
+fn inotify_instances() -> Option<u32> {
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").ok()?;
+    limit.trim().parse().ok()
 }
 
 /// Waits for systemd; gives the host's public key. Units that failed are told, and are no reason to stop: a snapshot may

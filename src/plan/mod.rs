@@ -1,11 +1,14 @@
 //! The plan: a value that is shown, stored, and interpreted.
 
+mod argument;
 mod build;
 mod change;
+mod context;
 mod guard;
 mod lint;
 mod op;
 mod topology;
+mod walk;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};

@@ -60,6 +60,14 @@ pub enum Op {
         unit: String,
         action: ServiceAction,
     },
+    /// Starts a PostgreSQL server's unit and waits until it answers on its local socket; fails as soon as the unit has.
+    /// `systemctl start` itself returns 2 s after the server is up (`pg_ctlcluster` looks every 0.5 s; measured: 2.27 s
+    /// against 0.18 s).
+    StartPostgresql {
+        unit: String,
+        port: u16,
+        timeout_seconds: u32,
+    },
     /// `systemctl daemon-reload`.
     ReloadUnits,
     /// One command on pgbouncer's admin console, over its local socket.
@@ -111,6 +119,7 @@ impl Op {
             | Self::RemoveFile { .. }
             | Self::Rename { .. }
             | Self::Service { .. }
+            | Self::StartPostgresql { .. }
             | Self::ReloadUnits
             | Self::Pooler { .. }
             | Self::Wait { .. } => None,

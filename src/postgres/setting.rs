@@ -13,6 +13,19 @@ pub const HOT_STANDBY: [&str; 5] = [
     "max_worker_processes",
 ];
 
+/// How `pg_controldata` names what the primary had of a setting of [`HOT_STANDBY`] when it wrote the WAL that a standby
+/// has replayed: a standby does not start with less.
+pub fn in_control_file(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "max_connections" => "max_connections setting",
+        "max_locks_per_transaction" => "max_locks_per_xact setting",
+        "max_prepared_transactions" => "max_prepared_xacts setting",
+        "max_wal_senders" => "max_wal_senders setting",
+        "max_worker_processes" => "max_worker_processes setting",
+        _ => return None,
+    })
+}
+
 /// Reads `name = value` lines as `postgresql.conf` has them; the last of two wins.
 ///
 /// # Errors
@@ -68,6 +81,22 @@ fn number(written: &str, unit: Option<&str>) -> Option<f64> {
     let (size, kind) = factor(suffix)?;
     let (unit_size, unit_kind) = factor(unit?)?;
     (kind == unit_kind).then(|| value * size / unit_size)
+}
+
+/// A value of `pg_settings` in multiples of `unit` as one would write it in a file.
+pub fn with_unit(raw: &str, unit: Option<&str>) -> String {
+    let unit = unit.unwrap_or_default();
+    let start = unit.find(|c: char| !c.is_ascii_digit()).unwrap_or(0);
+    match raw.parse::<i64>() {
+        Ok(value) if value > 0 => {
+            format!(
+                "{}{}",
+                value * unit[..start].parse().unwrap_or(1),
+                &unit[start..]
+            )
+        }
+        _ => raw.to_owned(),
+    }
 }
 
 /// A unit, also with a count before it (`8kB`), in bytes or milliseconds.
@@ -134,6 +163,9 @@ mod tests {
         assert!(!same("1GB", "1024", Some("ms"), "integer"));
         assert!(same("0.9", "0.9", None, "real"));
         assert!(!same("2", "3", None, "integer"));
+        assert_eq!(with_unit("16384", Some("8kB")), "131072kB");
+        assert_eq!(with_unit("-1", Some("ms")), "-1");
+        assert_eq!(with_unit("8", None), "8");
     }
 
     #[test]

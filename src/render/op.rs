@@ -74,6 +74,18 @@ pub fn op_lines(op: &Op) -> Vec<String> {
                 shell::quote(unit)
             )]
         }
+        Op::StartPostgresql {
+            unit,
+            port,
+            timeout_seconds,
+        } => {
+            let argv = ["systemctl", "start", "--no-block", unit].map(str::to_owned);
+            let mut lines = prompt("$ ", shell::command(&argv, "root", &[], None));
+            lines.push(format!(
+                "wait: until PostgreSQL answers on port {port} (at most {timeout_seconds} s)"
+            ));
+            lines
+        }
         Op::ReloadUnits => vec!["$ systemctl daemon-reload".to_owned()],
         Op::Pooler { port, command } => {
             vec![format!("pooler> [port {port}] {}", clean_line(command))]

@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use super::file::File;
-use super::{Resource, Verdict, View};
-use crate::facts::{Facts, Path, Probe};
-use crate::problem::Problem;
+use super::{OneFile, View};
+use crate::facts::{Path, Probe};
 use crate::secret::Text;
 
 #[derive(Debug, Deserialize)]
@@ -17,7 +16,16 @@ pub struct AuthorizedKey {
     group: String,
 }
 
-impl AuthorizedKey {
+impl OneFile for AuthorizedKey {
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    /// Its lines are needed, though the key among them is kept with the secrets.
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        vec![Probe::Content(self.path.clone())]
+    }
+
     /// The file with the key in it.
     fn file(&self, view: &View<'_>) -> File {
         let seen = match view.path(&self.path) {
@@ -49,23 +57,5 @@ impl AuthorizedKey {
             group: self.group.clone(),
             validate: None,
         }
-    }
-}
-
-impl Resource for AuthorizedKey {
-    fn subject(&self) -> String {
-        self.path.clone()
-    }
-
-    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
-        vec![Probe::Content(self.path.clone())]
-    }
-
-    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
-        self.file(view).verdict(view)
-    }
-
-    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        self.file(view).settle(view, facts);
     }
 }

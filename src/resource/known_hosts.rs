@@ -3,9 +3,7 @@
 use serde::Deserialize;
 
 use super::file::File;
-use super::{Resource, Verdict, View};
-use crate::facts::{Facts, Probe};
-use crate::problem::Problem;
+use super::{OneFile, View};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,8 +21,12 @@ struct KnownHost {
     host_keys: Vec<String>,
 }
 
-impl KnownHosts {
-    fn file(&self) -> File {
+impl OneFile for KnownHosts {
+    fn path(&self) -> String {
+        self.path.clone()
+    }
+
+    fn file(&self, _: &View<'_>) -> File {
         let mut lines: Vec<String> = self
             .hosts
             .iter()
@@ -49,23 +51,5 @@ impl KnownHosts {
             group: self.group.clone(),
             validate: None,
         }
-    }
-}
-
-impl Resource for KnownHosts {
-    fn subject(&self) -> String {
-        self.path.clone()
-    }
-
-    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        self.file().probes(view)
-    }
-
-    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
-        self.file().verdict(view)
-    }
-
-    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        self.file().settle(view, facts);
     }
 }

@@ -52,6 +52,36 @@ pub trait Resource {
     fn settle(&self, view: &View<'_>, facts: &mut Facts);
 }
 
+/// A resource that is one file and nothing else.
+trait OneFile {
+    fn path(&self) -> String;
+
+    /// The file as it must be.
+    fn file(&self, view: &View<'_>) -> file::File;
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        self.file(view).probes(view)
+    }
+}
+
+impl<F: OneFile> Resource for F {
+    fn subject(&self) -> String {
+        self.path()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        OneFile::probes(self, view)
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        self.file(view).verdict(view)
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        self.file(view).settle(view, facts);
+    }
+}
+
 /// Gives the text of a template file, rendered for the host at hand.
 pub type Templates<'a> = &'a dyn Fn(&str) -> Result<String, Problem>;
 

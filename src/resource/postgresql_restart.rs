@@ -2,20 +2,26 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::is_primary;
-use super::postgresql_server::answers;
+use super::postgresql_role::{is_primary, sql};
+use super::postgresql_server::start;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Probe, Unit};
 use crate::plan::{Action, Guard, Op, ServiceAction};
+use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
+use crate::shell::quote;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRestart {}
 
-/// The names of the settings that wait, with the running and the coming value.
-fn waiting(view: &View<'_>) -> Vec<(String, String, Option<String>)> {
+const REPMGRD: &str = "repmgrd";
+
+/// A setting that waits, with its running and its coming value.
+type Waiting = (String, String, Option<String>);
+
+fn waiting(view: &View<'_>) -> Vec<Waiting> {
     let Some(server) = view.server() else {
         return Vec::new();
     };
@@ -33,7 +39,11 @@ impl Resource for PostgresqlRestart {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe(), Probe::Unit(view.unit())]
+        vec![
+            view.cluster_probe(),
+            Probe::Unit(view.unit()),
+            Probe::Unit(REPMGRD.to_owned()),
+        ]
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
@@ -50,59 +60,32 @@ impl Resource for PostgresqlRestart {
             });
         }
         let mut draft = Draft::new(Action::Restart);
-        for (name, before, after) in waiting {
-            draft = draft.field(
-                &name,
-                before,
-                after.unwrap_or_else(|| "as in the files".to_owned()),
-            );
+        for (name, before, after) in &waiting {
+            let after = after.as_deref().unwrap_or("as in the files");
+            draft = draft.field(name, before.as_str(), after);
         }
-        draft = draft
-            .guard(if view.is_primary() {
-                is_primary(view)
-            } else {
-                Guard::IsStandby { port: view.port() }
-            })
-            .op(Op::Service {
-                unit: view.unit(),
-                action: ServiceAction::Restart,
-            })
-            .op(answers(view, 300));
-        let others = view
-            .topology
-            .members
-            .iter()
-            .filter(|member| member.name != view.host)
-            .map(|member| member.name.clone());
-        draft = draft.after(others);
-        let sql = |query: String, timeout_seconds: u32| Op::Wait {
-            until: Condition::Sql {
-                port: view.port(),
-                database: "postgres".to_owned(),
-                query,
-            },
-            timeout_seconds,
-        };
-        Ok(if view.is_primary() {
-            // A standby that is to be restarted with lower values must have replayed the primary's own change before: its
-            // record is older than the checkpoint, and every standby gets that far.
-            draft
-                .op(Op::Sql {
-                    port: view.port(),
-                    database: "postgres".to_owned(),
-                    statement: "checkpoint".into(),
-                })
-                .op(sql(
-                    format!(
-                        "select count(*) >= {} from pg_stat_replication where replay_lsn >= (select checkpoint_lsn from pg_control_checkpoint())",
-                        view.server().map_or(0, |server| server.senders.len())
-                    ),
-                    60,
-                ))
-                .into()
+        draft = draft.guard(if view.is_primary() {
+            is_primary(view)
         } else {
-            draft.op(streams(view)).into()
-        })
+            Guard::IsStandby { port: view.port() }
+        });
+        if !view.is_primary() {
+            for wait in waiting.iter().filter_map(|setting| replayed(view, setting)) {
+                draft = draft.op(wait);
+            }
+        }
+        let others = view.topology.members.iter();
+        draft = draft.after(
+            others
+                .filter(|member| member.name != view.host)
+                .map(|member| member.name.clone()),
+        );
+        Ok(if view.is_primary() {
+            restart_primary(view, draft)
+        } else {
+            restart_standby(view, draft)
+        }
+        .into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
@@ -125,14 +108,122 @@ impl Resource for PostgresqlRestart {
     }
 }
 
+/// Seconds until it must answer again; the shutdown checkpoint is short, since one was made right before.
+const TIMEOUT: u32 = 300;
+
+/// repmgrd is paused on all members meanwhile: a restart that takes longer than its patience must not become a failover.
+/// If the restart fails it stays paused: a standby that is promoted while the old primary still starts would be a second one.
+fn restart_primary(view: &View<'_>, mut draft: Draft) -> Draft {
+    let repmgr = |verb: &str| {
+        let config = "/etc/repmgr.conf".to_owned();
+        vec![
+            view.program("repmgr"),
+            "-f".to_owned(),
+            config,
+            "service".to_owned(),
+            verb.to_owned(),
+        ]
+    };
+    let server = view.server();
+    let watched = server.is_some_and(|server| {
+        server.nodes.contains_key(view.host) && server.repmgrd_paused == Some(false)
+    });
+    let standbys = server.map_or(0, |server| server.senders.len());
+    if watched {
+        draft = draft.run("postgres", repmgr("pause"));
+    }
+    draft = draft
+        .op(sql(view, "checkpoint"))
+        .op(stop(view))
+        .op(start(view, TIMEOUT))
+        .op(until(
+            view,
+            &format!(
+                "select count(*) >= {standbys} from pg_stat_replication where state = 'streaming'"
+            ),
+        ));
+    if watched {
+        draft = draft.run("postgres", repmgr("unpause"));
+    }
+    draft
+}
+
+/// repmgrd is stopped on this member meanwhile: it would record its own node as failed.
+fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
+    let watched = view
+        .facts()
+        .units
+        .get(REPMGRD)
+        .is_some_and(Unit::is_running);
+    let repmgrd = |action| Op::Service {
+        unit: REPMGRD.to_owned(),
+        action,
+    };
+    if watched {
+        draft = draft.op(repmgrd(ServiceAction::Stop));
+    }
+    draft = draft
+        // What is written out now keeps the shutdown short.
+        .op(sql(view, "checkpoint"))
+        .op(stop(view))
+        .op(start(view, TIMEOUT))
+        .op(streams(view));
+    if watched {
+        draft = draft.op(repmgrd(ServiceAction::Start));
+    }
+    draft
+}
+
+fn stop(view: &View<'_>) -> Op {
+    Op::Service {
+        unit: view.unit(),
+        action: ServiceAction::Stop,
+    }
+}
+
+/// Waits until this standby has replayed that its primary has no more of a setting than it is to have itself: before that
+/// it would not start again.
+fn replayed(view: &View<'_>, (name, before, after): &Waiting) -> Option<Op> {
+    let after = after.as_deref()?;
+    if larger(after, before) == after {
+        return None;
+    }
+    let label = in_control_file(name)?;
+    let value = format!(
+        "{} -D {} | sed -n {}",
+        quote(&view.program("pg_controldata")),
+        quote(&view.data_directory()),
+        quote(&format!("s/^{label}: *//p")),
+    );
+    Some(Op::Wait {
+        until: Condition::Command {
+            argv: [
+                "/bin/sh",
+                "-c",
+                &format!("[ \"$({value})\" -le {} ]", quote(after)),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            user: "postgres".to_owned(),
+        },
+        timeout_seconds: 60,
+    })
+}
+
 /// Waits until this standby receives WAL.
 pub fn streams(view: &View<'_>) -> Op {
+    until(
+        view,
+        "select exists (select from pg_stat_wal_receiver where status = 'streaming')",
+    )
+}
+
+fn until(view: &View<'_>, query: &str) -> Op {
     Op::Wait {
         until: Condition::Sql {
             port: view.port(),
             database: "postgres".to_owned(),
-            query: "select exists (select from pg_stat_wal_receiver where status = 'streaming')"
-                .to_owned(),
+            query: query.to_owned(),
         },
         timeout_seconds: 60,
     }

@@ -3,9 +3,8 @@
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
-use crate::condition::Condition;
 use crate::facts::{Database, Facts, Probe, Role, Server};
-use crate::plan::{Action, Op, ServiceAction};
+use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -35,11 +34,7 @@ impl Resource for PostgresqlServer {
         }
         Ok(Draft::new(Action::Start)
             .field("state", "stopped", "running")
-            .op(Op::Service {
-                unit: view.unit(),
-                action: ServiceAction::Start,
-            })
-            .op(answers(view, self.timeout))
+            .op(start(view, self.timeout))
             .into())
     }
 
@@ -82,14 +77,11 @@ impl Resource for PostgresqlServer {
     }
 }
 
-/// Waits until PostgreSQL takes queries on its local socket.
-pub fn answers(view: &View<'_>, timeout_seconds: u32) -> Op {
-    Op::Wait {
-        until: Condition::Sql {
-            port: view.port(),
-            database: "postgres".to_owned(),
-            query: "select true".to_owned(),
-        },
+/// Starts the server and waits until it answers.
+pub fn start(view: &View<'_>, timeout_seconds: u32) -> Op {
+    Op::StartPostgresql {
+        unit: view.unit(),
+        port: view.port(),
         timeout_seconds,
     }
 }

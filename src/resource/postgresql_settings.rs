@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::{Declared, Draft, Resource, Templates, Verdict, View};
-use crate::facts::{Facts, Probe, Setting};
+use crate::facts::{Facts, Probe, Server, Setting, Written};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
-use crate::postgres::setting::{self, HOT_STANDBY, larger, same};
+use crate::postgres::setting::{self, HOT_STANDBY, larger, same, with_unit};
 use crate::problem::{Problem, did_you_mean};
 
 #[derive(Debug, Deserialize)]
@@ -134,6 +134,30 @@ impl PostgresqlSettings {
         }
     }
 
+    /// Settings that leave the file, each with the value that it falls back to: another file's, or PostgreSQL's own.
+    fn dropped(
+        &self,
+        server: &Server,
+        wanted: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let own = server.files.iter().filter(|line| line.file == self.path);
+        own.map(|line| line.name.to_ascii_lowercase())
+            .filter(|name| !wanted.contains_key(name))
+            .filter_map(|name| {
+                let mut others = server.files.iter().filter(|line| line.file != self.path);
+                let below = others.rfind(|line| line.name.eq_ignore_ascii_case(&name));
+                let value = match below {
+                    Some(line) => line.value.clone(),
+                    None => {
+                        let setting = server.settings.get(&name)?;
+                        with_unit(setting.initial.as_ref()?, setting.unit.as_deref())
+                    }
+                };
+                Some((name, value))
+            })
+            .collect()
+    }
+
     fn auto_conf(view: &View<'_>) -> String {
         format!("{}/postgresql.auto.conf", view.data_directory())
     }
@@ -179,6 +203,8 @@ impl Resource for PostgresqlSettings {
         if written.is_none() && overridden.is_empty() && !stale {
             return Ok(Verdict::AsDeclared);
         }
+        // A change of mode or owner alone is none that the server reads.
+        let reloads = stale || !overridden.is_empty() || !file.compare(view).0;
         let reload_only = written.is_none() && overridden.is_empty();
         let mut draft = written.unwrap_or_else(|| {
             Draft::new(if reload_only {
@@ -187,7 +213,8 @@ impl Resource for PostgresqlSettings {
                 Action::Update
             })
         });
-        for (name, value) in &wanted {
+        let dropped = self.dropped(server, &wanted);
+        for (name, value) in wanted.iter().chain(&dropped) {
             if let Some(running) = server.settings.get(name)
                 && differs(value, running)
             {
@@ -212,17 +239,34 @@ impl Resource for PostgresqlSettings {
                     statement: format!("alter system reset {}", quote_ident(name)).into(),
                 });
         }
-        Ok(draft.op(reload(view)).into())
+        if lowers(&wanted, view) {
+            // Earlier, an unplanned restart of the standby would find less than its primary still has.
+            draft = draft.after([view.topology.primary.clone()]);
+        }
+        if reloads {
+            draft = draft.op(reload(view));
+        }
+        Ok(draft.into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let wanted = self.wanted(view);
         self.file(view).settle(view, facts);
         let Some(server) = &mut facts.server else {
             return;
         };
         server.loaded = view.now;
-        for (name, value) in self.wanted(view) {
-            server.overrides.remove(&name);
+        let dropped = self.dropped(server, &wanted);
+        server.files.retain(|line| line.file != self.path);
+        for (name, value) in &wanted {
+            server.overrides.remove(name);
+            server.files.push(Written {
+                file: self.path.clone(),
+                name: name.clone(),
+                value: value.clone(),
+            });
+        }
+        for (name, value) in wanted.into_iter().chain(dropped) {
             if let Some(running) = server.settings.get_mut(&name) {
                 let differs = differs(&value, running);
                 if running.context == "postmaster" {
@@ -236,6 +280,17 @@ impl Resource for PostgresqlSettings {
             }
         }
     }
+}
+
+/// Whether a standby is to have less of something than it runs with now.
+fn lowers(wanted: &BTreeMap<String, String>, view: &View<'_>) -> bool {
+    let Some(server) = view.server().filter(|server| server.in_recovery) else {
+        return false;
+    };
+    HOT_STANDBY.iter().any(|name| {
+        matches!((wanted.get(*name), server.settings.get(*name)),
+            (Some(value), Some(running)) if larger(value, &running.raw) != value)
+    })
 }
 
 fn differs(wanted: &str, running: &Setting) -> bool {

@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::postgresql_restart::streams;
 use super::{Draft, Resource, Verdict, View};
+use crate::condition::Condition;
 use crate::facts::{Facts, NodeRecord, Probe};
-use crate::plan::{Action, Shown};
+use crate::plan::{Action, Op, Shown};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -89,7 +90,7 @@ impl Resource for RepmgrRegistration {
         if view.is_primary() {
             argv.extend(["primary", "register", "-F"].map(str::to_owned));
         } else {
-            argv.extend(["standby", "register", "-F", "--wait-sync=30"].map(str::to_owned));
+            argv.extend(["standby", "register", "-F"].map(str::to_owned));
             argv.extend(
                 wanted
                     .upstream_node_id
@@ -99,12 +100,29 @@ impl Resource for RepmgrRegistration {
                 .after([view.topology.primary.clone()])
                 .op(streams(view));
         }
-        Ok(draft.run("postgres", argv).into())
+        draft = draft.run("postgres", argv);
+        if !view.is_primary() {
+            draft = draft.op(synced(view, wanted.node_id));
+        }
+        Ok(draft.into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         if let (Ok(wanted), Some(server)) = (self.wanted(view), &mut facts.server) {
             server.nodes.insert(view.host.to_owned(), wanted);
         }
+    }
+}
+
+/// Waits until the record has reached this standby: repmgrd does not start without it. repmgr's own `--wait-sync` looks
+/// once a second.
+fn synced(view: &View<'_>, node_id: u32) -> Op {
+    Op::Wait {
+        until: Condition::Sql {
+            port: view.port(),
+            database: view.inventory.cluster.repmgr_database.clone(),
+            query: format!("select active from repmgr.nodes where node_id = {node_id}"),
+        },
+        timeout_seconds: 30,
     }
 }

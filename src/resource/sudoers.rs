@@ -3,9 +3,7 @@
 use serde::Deserialize;
 
 use super::file::File;
-use super::{Resource, Verdict, View};
-use crate::facts::{Facts, Probe};
-use crate::problem::Problem;
+use super::{OneFile, View};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,8 +15,12 @@ pub struct Sudoers {
     commands: Vec<String>,
 }
 
-impl Sudoers {
-    fn file(&self) -> File {
+impl OneFile for Sudoers {
+    fn path(&self) -> String {
+        format!("/etc/sudoers.d/{}", self.name)
+    }
+
+    fn file(&self, _: &View<'_>) -> File {
         let escape = |command: &String| {
             // Special in sudoers(5), "Other special characters and reserved words".
             command
@@ -29,7 +31,7 @@ impl Sudoers {
         };
         let commands: Vec<String> = self.commands.iter().map(escape).collect();
         File {
-            path: format!("/etc/sudoers.d/{}", self.name),
+            path: self.path(),
             content: Some(format!(
                 "# Written by pgha.\nDefaults:{user} !requiretty\n{user} ALL=(root) NOPASSWD: \\\n    {}\n",
                 commands.join(", \\\n    "),
@@ -40,23 +42,5 @@ impl Sudoers {
             group: "root".to_owned(),
             validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
         }
-    }
-}
-
-impl Resource for Sudoers {
-    fn subject(&self) -> String {
-        self.file().path
-    }
-
-    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        self.file().probes(view)
-    }
-
-    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
-        self.file().verdict(view)
-    }
-
-    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        self.file().settle(view, facts);
     }
 }

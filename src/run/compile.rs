@@ -212,6 +212,31 @@ sync {folder}",
                 ),
             }
         }
+        Op::StartPostgresql {
+            unit,
+            port,
+            timeout_seconds,
+        } => format!(
+            "unit={unit}
+systemctl start --no-block -- $unit
+began=$(date +%s)
+until [ \"$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p {port} -d postgres -c 'select true' 2>/dev/null)\" = t ]; do
+  waited=$(( $(date +%s) - began ))
+  case $(systemctl is-active -- $unit) in
+    failed) ended=1 ;;
+    inactive) if [ $waited -gt 5 ]; then ended=1; else ended=; fi ;;
+    *) ended= ;;
+  esac
+  if [ \"$ended\" ] || [ $waited -ge {timeout_seconds} ]; then
+    echo \"PostgreSQL did not answer within $waited s\" >&2
+    systemctl status --no-pager --full -n 10 -- $unit >&2
+    tail -n 20 /var/log/postgresql/postgresql-*-main.log >&2
+    exit 1
+  fi
+  sleep 0.05
+done",
+            unit = quote(unit),
+        ),
         Op::ReloadUnits => "systemctl daemon-reload".to_owned(),
         Op::Pooler { port, command } => format!(
             "as postgres timeout 30 psql -XAtq -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -c {}",

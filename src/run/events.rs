@@ -98,6 +98,10 @@ impl Events {
     }
 
     pub fn tell(&self, event: &Event) {
+        // What commands print may hold what a secret was made into.
+        if !matches!(event, Event::StepOutput { .. }) {
+            tracing::debug!(?event);
+        }
         for listener in self.0.lock().expect("no listener panics").iter_mut() {
             listener(event);
         }

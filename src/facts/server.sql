@@ -1,0 +1,33 @@
+select 'server ' || json_build_object(
+  'in_recovery', pg_is_in_recovery(),
+  'system_identifier', (select system_identifier::text from pg_control_system()),
+  'timeline', case when pg_is_in_recovery()
+    then coalesce((select received_tli from pg_stat_wal_receiver),
+                  (select nullif(min_recovery_end_timeline, 0) from pg_control_recovery()),
+                  (select timeline_id from pg_control_checkpoint()))
+    else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
+  'position', case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end,
+  'started', extract(epoch from pg_postmaster_start_time()),
+  'loaded', extract(epoch from pg_conf_load_time()),
+  'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
+  'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
+      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart,
+      'waiting', case when pending_restart then coalesce((select f.setting from pg_file_settings f
+        where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val)) from pg_settings s),
+  'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, '')) order by seqno), '[]')
+      from pg_file_settings where name is not null),
+  'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
+      where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
+  'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
+      'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
+      'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),
+      'member_of', (select coalesce(json_agg(g.rolname order by g.rolname), '[]') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)))
+      from pg_authid a where rolname !~ '^pg_'),
+  'databases', (select json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba))) from pg_database),
+  'slots', (select coalesce(json_object_agg(slot_name, json_build_object('active', active, 'wal_status', wal_status)), '{}')
+      from pg_replication_slots where slot_type = 'physical'),
+  'senders', (select coalesce(json_object_agg(application_name, json_build_object('state', state, 'replayed', replay_lsn,
+      'sync_state', sync_state, 'address', host(client_addr))), '{}') from pg_stat_replication where application_name <> 'pg_basebackup'),
+  'receiver', (select json_build_object('status', status, 'host', sender_host, 'port', sender_port, 'slot', slot_name,
+      'timeline', received_tli) from pg_stat_wal_receiver)
+);

@@ -1,0 +1,100 @@
+//! What templates see on a host.
+
+use indexmap::IndexMap;
+use minijinja::{Value, context};
+
+use super::Topology;
+use super::topology::AUTOMATIC;
+use crate::facts::Release;
+use crate::inventory::Inventory;
+use crate::resource::View;
+use crate::template::value;
+
+/// What templates see on a host, but for the play's own variables.
+pub fn host(view: &View<'_>) -> Value {
+    let topology = view.topology;
+    let host = view.host;
+    let system = &view.facts().system;
+    let declared = &view.inventory.hosts[host];
+    let primary = topology.member(&topology.primary);
+    context! {
+        inventory_hostname => host,
+        address => declared.address(),
+        groups => value(&view.inventory.groups),
+        members => value(&topology.members),
+        poolers => value(&topology.poolers),
+        known_hosts => value(&known_hosts(topology)),
+        primary => topology.primary.as_str(),
+        primary_address => primary.map(|member| member.address.clone()),
+        primary_port => primary.map(|member| member.port),
+        is_primary => view.is_primary(),
+        automatic_failover => topology.members.len() >= AUTOMATIC,
+        postgresql_version => view.version(),
+        postgresql_data_directory => view.data_directory(),
+        postgresql_config_directory => view.config_directory(),
+        postgresql_bin_directory => view.program("").trim_end_matches('/'),
+        postgresql_unit => view.unit(),
+        postgresql_extensions => value(&extensions(view.inventory)),
+        pgbouncer_databases => value(&pooled(view)),
+        repmgr_node_id => topology.member(host).map(|member| member.node_id),
+        conninfo => topology.member(host).map(|_| view.conninfo(host).to_string()),
+        facts => context! {
+            release => system.release.map(Release::name),
+            memory => system.memory,
+            processors => system.processors,
+        },
+        ..value(&declared.vars)
+    }
+}
+
+/// Everybody whose host keys the members need.
+fn known_hosts(topology: &Topology) -> Vec<serde_json::Value> {
+    let entry = |name: &str, address: &str, host_keys: &[String]| serde_json::json!({"name": name, "address": address, "host_keys": host_keys});
+    let members = topology.members.iter();
+    let poolers = topology.poolers.iter();
+    members
+        .map(|member| entry(&member.name, &member.address, &member.host_keys))
+        .chain(poolers.map(|pooler| entry(&pooler.name, &pooler.address, &pooler.host_keys)))
+        .collect()
+}
+
+/// Every extension of every declared database.
+fn extensions(inventory: &Inventory) -> Vec<IndexMap<&'static str, String>> {
+    let databases = &inventory.cluster.databases;
+    databases
+        .iter()
+        .flat_map(|database| {
+            database.extensions.iter().map(|extension| {
+                IndexMap::from([
+                    ("database", database.name.clone()),
+                    ("extension", extension.clone()),
+                ])
+            })
+        })
+        .collect()
+}
+
+/// Where a pooler leads each declared database: to the primary. pgbouncer's file cannot name every database that
+/// PostgreSQL can (1.18 refuses blanks and quotes, tried); `*`, i.e. any, stands for those.
+fn pooled(view: &View<'_>) -> IndexMap<String, IndexMap<&'static str, serde_json::Value>> {
+    let Some(primary) = view.topology.member(&view.topology.primary) else {
+        return IndexMap::new();
+    };
+    let databases = &view.inventory.cluster.databases;
+    databases
+        .iter()
+        .map(|database| {
+            let target = IndexMap::from([
+                ("host", primary.address.as_str().into()),
+                ("port", primary.port.into()),
+            ]);
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+            let name = if database.name.chars().all(plain) {
+                database.name.as_str()
+            } else {
+                "*"
+            };
+            (name.to_owned(), target)
+        })
+        .collect()
+}

@@ -1,0 +1,352 @@
+//! A lab for one scenario: hosts that are gone when the scenario ends, however it ends.
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+use crate::snapshot;
+
+/// The program under test.
+pub const PGHA: &str = env!("CARGO_BIN_EXE_pgha");
+
+/// Before the process's id in the name of every folder of a lab.
+const PREFIX: &str = "pgha-test-";
+
+/// Seconds after which a command has failed.
+const PATIENCE: u32 = 600;
+
+/// Which hosts a scenario needs.
+#[derive(Clone, Copy)]
+pub struct Hosts {
+    pub nodes: u8,
+    pub poolers: u8,
+    pub os: &'static str,
+    /// Who logs in: `root` or `admin`.
+    pub user: &'static str,
+    /// Whether the hosts have no package of the cluster's yet.
+    pub bare: bool,
+}
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            poolers: 1,
+            os: "debian-12",
+            user: "root",
+            bare: false,
+        }
+    }
+}
+
+/// Hosts that are up, and an inventory for them.
+pub struct Lab {
+    pub dir: PathBuf,
+}
+
+impl Lab {
+    /// Boots hosts.
+    pub fn up(hosts: Hosts) -> Self {
+        let image = (!hosts.bare).then(|| snapshot::of(hosts.os));
+        Self::boot(hosts, image.as_deref())
+    }
+
+    /// Boots hosts and makes them a cluster.
+    pub fn converged(hosts: Hosts) -> Self {
+        let lab = Self::up(hosts);
+        lab.pgha("apply", &[]).exits(0);
+        lab
+    }
+
+    pub fn boot(hosts: Hosts, image: Option<&str>) -> Self {
+        static LABS: AtomicUsize = AtomicUsize::new(0);
+        let number = LABS.fetch_add(1, Ordering::Relaxed);
+        let lab = Self {
+            dir: std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id())),
+        };
+        let (nodes, poolers) = (hosts.nodes.to_string(), hosts.poolers.to_string());
+        let mut command = bounded(PGHA);
+        command
+            .args(["lab", "up", "--nodes", &nodes, "--poolers", &poolers])
+            .args(["--user", hosts.user, "--dir"])
+            .arg(&lab.dir);
+        match image {
+            Some(image) => command.args(["--image", image]),
+            None => command.args(["--os", hosts.os]),
+        };
+        run(&mut command).exits(0);
+        lab
+    }
+
+    pub fn inventory(&self) -> PathBuf {
+        self.dir.join("inventory.yml")
+    }
+
+    /// Rewrites the inventory.
+    pub fn edit_inventory(&self, edit: impl FnOnce(String) -> String) {
+        let path = self.inventory();
+        let before = fs::read_to_string(&path).unwrap();
+        let after = edit(before.clone());
+        assert_ne!(before, after, "the edit changes nothing");
+        fs::write(&path, after).unwrap();
+    }
+
+    /// Adds a line to the variables of all hosts.
+    pub fn set_variable(&self, line: &str) {
+        self.edit_inventory(|text| {
+            text.replacen("  children:\n", &format!("    {line}\n  children:\n"), 1)
+        });
+    }
+
+    /// `pgha VERB INVENTORY ARGUMENTS…`, to its end.
+    pub fn pgha(&self, verb: &str, arguments: &[&str]) -> Ran {
+        let mut command = bounded(PGHA);
+        run(command.arg(verb).arg(self.inventory()).args(arguments))
+    }
+
+    /// `pgha VERB INVENTORY --json ARGUMENTS…`, which must end with 0: what it prints.
+    pub fn json(&self, verb: &str, arguments: &[&str]) -> Value {
+        let arguments = [&["--json"], arguments].concat();
+        self.pgha(verb, &arguments).exits(0).json()
+    }
+
+    /// Asserts that nothing is left to do.
+    pub fn assert_converged(&self) {
+        let plan = self.pgha("plan", &["--detailed-exitcode"]);
+        assert_eq!(plan.code, 0, "the plan is not empty:\n{plan}");
+    }
+
+    /// `pgha VERB INVENTORY ARGUMENTS…`, which the scenario may kill while it runs.
+    pub fn start(&self, verb: &str, arguments: &[&str]) -> Running {
+        let mut command = Command::new(PGHA);
+        command
+            .arg(verb)
+            .arg(self.inventory())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0);
+        Running(command.spawn().unwrap())
+    }
+
+    /// The container of a host.
+    pub fn container(&self, host: &str) -> String {
+        let dir = self.dir.display();
+        docker(&[
+            "ps",
+            "-aq",
+            &format!("--filter=label=pgha.dir={dir}"),
+            &format!("--filter=label=pgha.host={host}"),
+        ])
+        .exits(0)
+        .line()
+    }
+
+    /// Runs a script as root on a host, around SSH and pgha.
+    pub fn try_on(&self, host: &str, script: &str) -> Ran {
+        docker(&["exec", &self.container(host), "sh", "-c", script])
+    }
+
+    /// As [`Self::try_on`]; the script must succeed. Its output, without the last line end.
+    pub fn on(&self, host: &str, script: &str) -> String {
+        self.try_on(host, script).exits(0).line()
+    }
+
+    /// Runs a script as `postgres` on a host.
+    pub fn as_postgres(&self, host: &str, script: &str) -> String {
+        let container = self.container(host);
+        let argv = ["exec", "-u", "postgres", &container, "sh", "-c", script];
+        docker(&argv).exits(0).line()
+    }
+
+    /// Runs SQL on a node's local socket: rows by line, columns by `|`.
+    pub fn sql(&self, node: &str, statement: &str) -> String {
+        self.sql_in(node, "postgres", statement)
+    }
+
+    pub fn sql_in(&self, node: &str, database: &str, statement: &str) -> String {
+        let container = self.container(node);
+        let psql = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database];
+        let argv = [
+            &["exec", "-u", "postgres", &container],
+            &psql[..],
+            &["-c", statement],
+        ];
+        docker(&argv.concat()).exits(0).line()
+    }
+
+    /// Cuts a host's power.
+    pub fn kill_host(&self, host: &str) {
+        docker(&["kill", &self.container(host)]).exits(0);
+    }
+
+    /// Boots a host that was killed, and waits until it can be logged into.
+    pub fn start_host(&self, host: &str) {
+        docker(&["start", &self.container(host)]).exits(0);
+        self.on(
+            host,
+            "until systemctl is-active -q ssh && [ -e /run/sshd.pid ]; do sleep 0.2; done",
+        );
+    }
+
+    /// The address of a host.
+    pub fn address(&self, host: &str) -> String {
+        let format = "{{index .Config.Labels \"pgha.address\"}}";
+        docker(&["inspect", "-f", format, &self.container(host)])
+            .exits(0)
+            .line()
+    }
+
+    /// Every line of the latest run's event log.
+    pub fn events(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.latest_run().join("events.jsonl")).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The folder that the latest apply left beside the inventory.
+    pub fn latest_run(&self) -> PathBuf {
+        let runs = self.dir.join(".pgha/runs");
+        let entries = fs::read_dir(&runs).unwrap_or_else(|error| panic!("{runs:?}: {error}"));
+        entries.map(|entry| entry.unwrap().path()).max().unwrap()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // For looking at what is left of a scenario that failed; the next run sweeps it away.
+        if std::thread::panicking() && std::env::var_os("PGHA_KEEP_FAILED_LABS").is_some() {
+            eprintln!("kept {}", self.dir.display());
+            return;
+        }
+        let down = down(&self.dir);
+        if down.code != 0 {
+            eprintln!("{down}");
+        }
+    }
+}
+
+fn down(dir: &Path) -> Ran {
+    run(bounded(PGHA).args(["lab", "down", "--dir"]).arg(dir))
+}
+
+/// Removes the labs of test processes that were killed.
+pub fn sweep() {
+    // A container engine that does not answer is every scenario's own failure, told there.
+    let listed = run(bounded(PGHA).args(["lab", "list", "--json"]));
+    if listed.code != 0 {
+        return;
+    }
+    for lab in listed.json().as_array().unwrap() {
+        let dir = Path::new(lab["dir"].as_str().unwrap());
+        let owner = dir
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_prefix(PREFIX)?.split('-').next())
+            .and_then(|id| id.parse::<u32>().ok());
+        let alive = |id| {
+            fs::read_to_string(format!("/proc/{id}/comm"))
+                .is_ok_and(|name| name.starts_with("scenarios"))
+        };
+        if owner.is_some_and(|id| !alive(id)) {
+            down(dir);
+        }
+    }
+}
+
+/// A command that ended.
+pub struct Ran {
+    pub command: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Asserts how it ended.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self}");
+        self
+    }
+
+    /// What it printed, without the last line end.
+    pub fn line(&self) -> String {
+        self.stdout.trim_end().to_owned()
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(f, "`{command}` ended with {code}\n{stdout}\n{stderr}")
+    }
+}
+
+/// A pgha that was started and not waited for.
+pub struct Running(Child);
+
+impl Running {
+    /// `SIGKILL` to the process alone, as the kernel or an impatient user would; its children may live on.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// Whether it has ended, and with which code.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.0
+            .try_wait()
+            .unwrap()
+            .map(|status| status.code().unwrap_or(-1))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `program` that is ended after [`PATIENCE`], with everything that it started in its process group.
+pub fn bounded(program: &str) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=10", &PATIENCE.to_string(), program]);
+    command
+}
+
+pub fn docker(arguments: &[&str]) -> Ran {
+    run(bounded("docker").args(arguments))
+}
+
+pub fn run(command: &mut Command) -> Ran {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let words: Vec<_> = command
+        .get_args()
+        .skip(2)
+        .map(|word| word.to_string_lossy())
+        .collect();
+    Ran {
+        command: words.join(" "),
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}

@@ -1,0 +1,61 @@
+//! What a user is promised, shown on real hosts: each scenario boots a lab of its own, and removes it.
+//!
+//! `cargo test --test scenarios -- NAME` runs those whose name holds NAME.
+
+mod again;
+mod bootstrap;
+mod lab;
+mod members;
+mod plans;
+mod promise;
+mod releases;
+mod snapshot;
+mod state;
+
+use libtest_mimic::{Arguments, Trial};
+
+/// How many scenarios run at the same time unless `--test-threads` says otherwise: hosts share the machine's processors,
+/// and much of a scenario is waiting.
+const AT_ONCE: usize = 3;
+
+/// The long ones first, so that the others run beside them.
+const SCENARIOS: &[(&str, fn())] = &[
+    ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
+    (
+        "bare_hosts_become_a_cluster_on_debian_11",
+        releases::debian_11,
+    ),
+    (
+        "bare_hosts_become_a_cluster_on_debian_13",
+        releases::debian_13,
+    ),
+    (
+        "bare_hosts_become_a_cluster_as_a_user_with_sudo",
+        bootstrap::as_a_user_with_sudo,
+    ),
+    ("a_kept_plan_is_refused_when_stale", bootstrap::stale_plan),
+    ("a_second_apply_changes_nothing", again::changes_nothing),
+    ("a_fourth_member_joins", members::a_fourth),
+    (
+        "a_new_order_or_primary_changes_nothing",
+        members::reordered_and_switched_over,
+    ),
+];
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    if !arguments.list {
+        lab::sweep();
+    }
+    let trials = SCENARIOS
+        .iter()
+        .map(|&(name, scenario)| {
+            Trial::test(name, move || {
+                scenario();
+                Ok(())
+            })
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}

@@ -1,0 +1,93 @@
+//! Members come, the inventory is rewritten, the primary moves: what must not change does not.
+
+use crate::lab::{Hosts, Lab};
+use crate::{plans, promise, state};
+
+const OTHERS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
+
+/// A fourth member is cloned and registered; the others learn of it, and nothing is restarted.
+pub fn a_fourth() {
+    let lab = Lab::up(Hosts {
+        nodes: 4,
+        ..Hosts::default()
+    });
+    let mut newcomer = String::new();
+    lab.edit_inventory(|text| {
+        let (out, rest): (Vec<_>, Vec<_>) = text
+            .lines()
+            .map(|line| line.to_owned() + "\n")
+            .partition(|line| line.contains("node4:"));
+        newcomer = out.concat();
+        rest.concat()
+    });
+    lab.pgha("apply", &[]).exits(0);
+    let before = state::of(&lab, &OTHERS);
+
+    lab.edit_inventory(|text| text.replace("    pgbouncer:\n", &(newcomer + "    pgbouncer:\n")));
+    lab.pgha("apply", &[]).exits(0);
+
+    let mut expected = vec!["node1 slot repmgr_slot_4".to_owned()];
+    for node in ["node1", "node2", "node3"] {
+        for thing in [
+            "/etc/postgresql/15/main/pg_hba.conf",
+            "/var/lib/postgresql/.pgpass",
+            "/var/lib/postgresql/.ssh/known_hosts",
+            "configuration of postgres",
+        ] {
+            expected.push(format!("{node} {thing}"));
+        }
+    }
+    expected.sort();
+    assert_eq!(state::changed(&before, &state::of(&lab, &OTHERS)), expected);
+    promise::is_kept(&lab, &["node1", "node2", "node3", "node4"], "node1");
+    lab.assert_converged();
+}
+
+/// Whom the inventory names first, or as the first primary, does not matter once there is a cluster; who is primary is
+/// what PostgreSQL says.
+pub fn reordered_and_switched_over() {
+    let lab = Lab::converged(Hosts::default());
+
+    swap(&lab, "node1", "node2");
+    lab.assert_converged();
+    swap(&lab, "node2", "node3");
+    lab.assert_converged();
+    lab.set_variable("cluster_initial_primary: node3");
+    lab.assert_converged();
+
+    lab.as_postgres(
+        "node2",
+        "repmgr -f /etc/repmgr.conf standby switchover --siblings-follow",
+    );
+    assert_eq!(lab.sql("node2", "select pg_is_in_recovery()"), "f");
+    let before = state::of(&lab, &OTHERS);
+
+    // Only the pooler has to follow.
+    let follow = [
+        "pooler1: /etc/pgbouncer/databases.ini",
+        "pooler1: pgbouncer",
+    ];
+    assert_eq!(plans::subjects(&lab.json("plan", &[])), follow);
+    lab.pgha("apply", &[]).exits(0);
+
+    let changed = state::changed(&before, &state::of(&lab, &OTHERS));
+    assert_eq!(changed, ["pooler1 /etc/pgbouncer/databases.ini"]);
+    promise::is_kept(&lab, &["node1", "node2", "node3"], "node2");
+    lab.assert_converged();
+}
+
+/// Swaps the lines of two hosts.
+fn swap(lab: &Lab, one: &str, other: &str) {
+    lab.edit_inventory(|text| {
+        let line = |host: &str| {
+            let found = text
+                .lines()
+                .find(|line| line.trim_start().starts_with(&format!("{host}:")));
+            found.unwrap().to_owned()
+        };
+        let (first, second) = (line(one), line(other));
+        text.replace(&first, "\0")
+            .replace(&second, &first)
+            .replace('\0', &second)
+    });
+}
