@@ -2,8 +2,11 @@
 //! another one could come between.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::journal::home;
 use crate::problem::Problem;
@@ -67,12 +70,17 @@ impl Queue {
     /// # Errors
     /// The file cannot be locked.
     pub async fn wait(self) -> Result<Alone, Problem> {
-        let Self { file, path, .. } = self;
-        let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
-        let locked = waiting.await.expect("it does not panic");
-        let file = locked.map_err(|error| cannot(&path, &error))?;
-        // What the one before wrote there has moved the place to write at.
-        let _ = io::Seek::rewind(&mut &file);
+        let Self { mut file, path, .. } = self;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Not `lock()`, which nothing could interrupt.
+                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(50)).await,
+                Err(TryLockError::Error(error)) => return Err(cannot(&path, &error)),
+            }
+        }
+        // Reading who held it has moved the place to write at.
+        let _ = file.rewind();
         Ok(Alone::sign(file))
     }
 }

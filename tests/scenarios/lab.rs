@@ -134,6 +134,17 @@ impl Lab {
         Running(command.spawn().unwrap())
     }
 
+    /// A script as root on a host, which goes on beside the scenario.
+    pub fn start_on(&self, host: &str, script: &str) -> Running {
+        let mut command = Command::new("docker");
+        command
+            .args(["exec", &self.container(host), "sh", "-c", script])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Running(command.spawn().unwrap())
+    }
+
     /// The container of a host.
     pub fn container(&self, host: &str) -> String {
         let dir = self.dir.display();
@@ -183,6 +194,15 @@ impl Lab {
     /// Cuts a host's power.
     pub fn kill_host(&self, host: &str) {
         docker(&["kill", &self.container(host)]).exits(0);
+    }
+
+    /// Freezes a host: it neither answers nor says that it does not.
+    pub fn freeze_host(&self, host: &str) {
+        docker(&["pause", &self.container(host)]).exits(0);
+    }
+
+    pub fn thaw_host(&self, host: &str) {
+        docker(&["unpause", &self.container(host)]).exits(0);
     }
 
     /// Boots a host that was killed, and waits until it can be logged into.
@@ -271,7 +291,7 @@ impl Ran {
     /// Asserts how it ended.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{self}");
+        assert!(self.code == code, "not {code}: {self}");
         self
     }
 
@@ -294,8 +314,15 @@ impl std::fmt::Display for Ran {
             stdout,
             stderr,
         } = self;
+        let (stdout, stderr) = (end(stdout), end(stderr));
         write!(f, "`{command}` ended with {code}\n{stdout}\n{stderr}")
     }
+}
+
+/// The last lines: a plan from nothing has hundreds.
+fn end(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
 }
 
 /// A pgha that was started and not waited for.
@@ -306,6 +333,11 @@ impl Running {
     pub fn kill(&mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
+    }
+
+    /// Waits until it ends; gives its code.
+    pub fn wait(&mut self) -> i32 {
+        self.0.wait().unwrap().code().unwrap_or(-1)
     }
 
     /// Whether it has ended, and with which code.

@@ -4,11 +4,15 @@
 
 mod again;
 mod bootstrap;
+mod death;
+mod drift;
+mod kill;
 mod lab;
 mod members;
 mod plans;
 mod promise;
 mod releases;
+mod restart;
 mod snapshot;
 mod state;
 
@@ -20,6 +24,23 @@ const AT_ONCE: usize = 3;
 
 /// The long ones first, so that the others run beside them.
 const SCENARIOS: &[(&str, fn())] = &[
+    (
+        "a_bootstrap_that_is_killed_is_finished_by_the_next",
+        kill::at_random_moments,
+    ),
+    (
+        "a_restart_keeps_the_order_of_hot_standby",
+        restart::in_the_order_that_hot_standby_demands,
+    ),
+    (
+        "a_host_that_dies_stops_what_follows",
+        death::stops_what_follows,
+    ),
+    (
+        "drift_is_shown_alone_and_mended",
+        drift::is_shown_alone_and_mended,
+    ),
+    ("two_applies_do_not_interleave", kill::two_at_once),
     ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
     (
         "bare_hosts_become_a_cluster_on_debian_11",

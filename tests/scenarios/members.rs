@@ -71,7 +71,11 @@ pub fn reordered_and_switched_over() {
     lab.pgha("apply", &[]).exits(0);
 
     let changed = state::changed(&before, &state::of(&lab, &OTHERS));
-    assert_eq!(changed, ["pooler1 /etc/pgbouncer/databases.ini"]);
+    let reloaded = [
+        "pooler1 /etc/pgbouncer/databases.ini",
+        "pooler1 state of pgbouncer",
+    ];
+    assert_eq!(changed, reloaded);
     promise::is_kept(&lab, &["node1", "node2", "node3"], "node2");
     lab.assert_converged();
 }

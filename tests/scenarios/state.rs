@@ -25,7 +25,7 @@ for unit in repmgrd pgbouncer; do
 done
 "#;
 
-const ASK: &str = "select 'configuration of postgres', pg_conf_load_time()
+const ASK: &str = "select 'configuration of postgres', pg_conf_load_time()::text
     union all select 'slot ' || slot_name, '' from pg_replication_slots";
 
 pub fn of_files(lab: &Lab, hosts: &[&str]) -> State {
