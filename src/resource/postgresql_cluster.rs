@@ -41,8 +41,15 @@ impl Resource for PostgresqlCluster {
         }
         if view.topology.exists {
             return Err(Problem::refused(
-                "there is a cluster already, and this is not its primary",
-            ));
+                "there is a cluster already, and this host has no data of it",
+            )
+            .hint("`standby_clone` makes it a member"));
+        }
+        if !view.is_primary() {
+            return Err(Problem::refused(
+                "only one member's data directory is made anew: the primary's",
+            )
+            .hint("`hosts: primary` in the play means it; `standby_clone` is for the others"));
         }
         let build = build_directory(view);
         let initdb = [

@@ -156,7 +156,7 @@ impl Resource for PostgresqlRole {
         if draft.ops.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
-        Ok(draft.guard(is_primary(view)).into())
+        Ok(draft.guard(on_primary(view)?).into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
@@ -196,3 +196,18 @@ pub fn is_primary(view: &View<'_>) -> Guard {
             .and_then(|server| server.system_identifier.clone()),
     }
 }
+/// The guard of what only a primary can do.
+///
+/// # Errors
+/// This host is not the primary, so the guard would fail.
+pub fn on_primary(view: &View<'_>) -> Result<Guard, Problem> {
+    if view.is_primary() {
+        return Ok(is_primary(view));
+    }
+    Err(
+        Problem::refused("only the primary can do this, and this is not it").hint(
+            "`hosts: primary` in the play means whichever host it is; standbys get it from there",
+        ),
+    )
+}
+
