@@ -252,7 +252,11 @@ impl Resource for PostgresqlSettings {
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let wanted = self.wanted(view);
         self.file(view).settle(view, facts);
-        let Some(server) = &mut facts.server else {
+        let reloads = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.ops.contains(&reload(view)),
+            _ => false,
+        };
+        let Some(server) = facts.server.as_mut().filter(|_| reloads) else {
             return;
         };
         server.loaded = view.now;
