@@ -14,7 +14,7 @@ use crate::render;
 use crate::render::progress::Ending;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Journal, Report, execute_until, secrets};
+use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -56,6 +56,10 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     let events = super::listen(common.verbose);
     let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
+    let _alone = match mode {
+        Mode::Plan => None,
+        Mode::ShowAndRun | Mode::Run => Some(turn(common, &mut prepared).await?),
+    };
     let (mut fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     if let Some(kept) = kept
         && kept != plan
@@ -110,6 +114,22 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     } else {
         problems.exit_code()
     })
+}
+
+/// Waits until no other apply with this inventory is at work.
+async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problems> {
+    let queue = match Alone::take(&common.inputs.inventory)? {
+        Taken::AtOnce(alone) => return Ok(alone),
+        Taken::Busy(queue) => queue,
+    };
+    let process = queue
+        .process
+        .map_or_else(String::new, |id| format!(" (process {id})"));
+    eprintln!("waiting for another apply with this inventory{process} to end");
+    let alone = unless_asked(async { Ok(queue.wait().await?) }).await?;
+    // It may have made secrets.
+    *prepared = Prepared::new(common)?;
+    Ok(alone)
 }
 
 /// Makes the secrets that are missing, runs the plan, and plans again: what is left then is not as predicted.

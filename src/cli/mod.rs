@@ -53,6 +53,7 @@ enum Verb {
 /// Parses the process's arguments and runs the verb; the exit codes are those of [`crate::problem::Kind`].
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    log();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let outcome: Result<u8, Problems> = runtime.block_on(async {
         match arguments.verb {
@@ -95,4 +96,16 @@ fn listen(verbose: bool) -> Events {
 
 fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
     progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What happens inside, on stderr, for whoever sets `PGHA_LOG`, e.g. to `pgha=debug,openssh=debug`. Scripts are not logged:
+/// they hold secrets.
+fn log() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("PGHA_LOG") {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(render::style::stderr_colours())
+            .with_writer(std::io::stderr)
+            .init();
+    }
 }

@@ -14,6 +14,10 @@ pub enum Event {
     Connecting {
         hosts: Vec<String>,
     },
+    /// A host's connection stands, or has failed.
+    Connected {
+        host: String,
+    },
     /// One exchange (one script, one answer) began on a host: the budget that tests count.
     Exchange {
         host: String,
@@ -98,6 +102,10 @@ impl Events {
     }
 
     pub fn tell(&self, event: &Event) {
+        // What commands print may hold what a secret was made into.
+        if !matches!(event, Event::StepOutput { .. }) {
+            tracing::debug!(?event);
+        }
         for listener in self.0.lock().expect("no listener panics").iter_mut() {
             listener(event);
         }
