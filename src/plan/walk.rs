@@ -247,7 +247,9 @@ impl<'a> Walk<'a> {
                 .iter()
                 .map(|item| context! { item => value(&item.to_json()), ..base.clone() })
                 .collect()),
-            _ => Err(Problem::input("`loop` must be a list").at(&list.span)),
+            _ => Err(Problem::input("`loop` must be a list")
+                .at(&list.span)
+                .hint("write a list, or a template that gives one: `loop: \"{{ names }}\"`")),
         }
     }
 

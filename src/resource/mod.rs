@@ -59,6 +59,11 @@ trait OneFile {
     /// The file as it must be.
     fn file(&self, view: &View<'_>) -> file::File;
 
+    /// Whether that file can be meant.
+    fn check(&self, _: &View<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
         self.file(view).probes(view)
     }
@@ -74,6 +79,7 @@ impl<F: OneFile> Resource for F {
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        self.check(view)?;
         self.file(view).verdict(view)
     }
 

@@ -145,7 +145,15 @@ impl Resource for PgbouncerConfig {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let only_at_boot = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.ops.len() == 1 && draft.action == Action::Update,
+            _ => true,
+        };
         let unit = facts.units.entry(UNIT.to_owned()).or_default();
+        if only_at_boot {
+            unit.enabled = true;
+            return;
+        }
         unit.active = "active".to_owned();
         unit.sub = "running".to_owned();
         unit.enabled = true;

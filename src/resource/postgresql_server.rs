@@ -32,6 +32,13 @@ impl Resource for PostgresqlServer {
         if view.server().is_some() {
             return Ok(Verdict::AsDeclared);
         }
+        if view.facts().data.is_none() {
+            return Err(Problem::refused(format!(
+                "there is nothing to start: `{}` holds no cluster",
+                view.data_directory()
+            ))
+            .hint("`postgresql_cluster` makes the primary's data directory, `standby_clone` a standby's"));
+        }
         Ok(Draft::new(Action::Start)
             .field("state", "stopped", "running")
             .op(start(view, self.timeout))

@@ -42,6 +42,7 @@ impl Declared for Arguments {
                 "`{}` has a line that is no setting: `{line}`",
                 self.src
             ))
+            .hint("write `name = value`, one to a line")
         })?;
         settings.extend(self.settings);
         Ok(PostgresqlSettings {
@@ -251,8 +252,12 @@ impl Resource for PostgresqlSettings {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let wanted = self.wanted(view);
+        let reloads = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.ops.contains(&reload(view)),
+            _ => false,
+        };
         self.file(view).settle(view, facts);
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.as_mut().filter(|_| reloads) else {
             return;
         };
         server.loaded = view.now;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::{is_primary, sql};
+use super::postgresql_role::{on_primary, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Slot};
 use crate::plan::Action;
@@ -63,7 +63,7 @@ impl Resource for PostgresqlSlots {
         } else {
             Action::Create
         })
-        .guard(is_primary(view));
+        .guard(on_primary(view)?);
         for slot in missing {
             // `true`: WAL is kept from now on, not only from the first connection.
             let create = format!(
