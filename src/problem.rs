@@ -16,6 +16,8 @@ pub enum Kind {
     Unreachable,
     /// Facts moved since the plan was made.
     Stale,
+    /// The user, or whoever started the process, asked it to end.
+    Interrupted,
 }
 
 impl Kind {
@@ -27,6 +29,8 @@ impl Kind {
             Self::Refused => 3,
             Self::Unreachable => 4,
             Self::Stale => 5,
+            // As a shell says of a command that ctrl-c ended.
+            Self::Interrupted => 130,
         }
     }
 }
@@ -128,6 +132,10 @@ impl Problem {
         Self::new(Kind::Stale, what)
     }
 
+    pub fn interrupted(what: impl Into<String>) -> Self {
+        Self::new(Kind::Interrupted, what)
+    }
+
     #[must_use]
     pub fn at(mut self, span: &Span) -> Self {
         self.span = Some(span.clone());
@@ -189,7 +197,7 @@ impl Problems {
     /// The exit code of the most telling kind: input before refusal before failure before the network.
     pub fn exit_code(&self) -> u8 {
         let rank = |kind: &Kind| match kind {
-            Kind::Input => 0,
+            Kind::Interrupted | Kind::Input => 0,
             Kind::Refused => 1,
             Kind::Stale => 2,
             Kind::Failed => 3,

@@ -23,11 +23,12 @@ pub fn bytes(bytes: u64) -> String {
     }
 }
 
-/// `0.12 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`.
+/// `120 ms`, `1.25 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn duration(milliseconds: u64) -> String {
     let seconds = milliseconds / 1000;
     match seconds {
-        0..10 => format!("{seconds}.{:02} s", milliseconds % 1000 / 10),
+        0 => format!("{milliseconds} ms"),
+        1..10 => format!("{seconds}.{:02} s", milliseconds % 1000 / 10),
         10..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
         60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
@@ -55,8 +56,8 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "0.00 s",
-                "0.12 s",
+                "0 ms",
+                "125 ms",
                 "9.99 s",
                 "12.3 s",
                 "2 min 05 s",

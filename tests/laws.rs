@@ -194,6 +194,13 @@ fn what_a_bootstrap_predicts_needs_no_further_change() {
 }
 
 #[test]
+fn a_cluster_needs_no_pooler() {
+    let (without, _) = INVENTORY.split_once("    pgbouncer:").unwrap();
+    let site = Site::new(without);
+    assert!(site.predict(&site.bare(Release::Debian12)).is_ok());
+}
+
+#[test]
 fn a_plan_holds_no_secret() {
     let site = Site::new(INVENTORY);
     let (plan, _) = site.predict(&site.bare(Release::Debian12)).unwrap();

@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::interrupt::{self, unless_asked};
 use super::out;
 use super::plan::{Common, Prepared};
 use crate::plan::{Action, Plan};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Kind, Problem, Problems};
 use crate::render;
-use crate::render::progress::NotDone;
+use crate::render::progress::Ending;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Journal, Report, execute, secrets};
+use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until, secrets};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -52,10 +53,14 @@ enum Mode {
 
 async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8, Problems> {
     let began = Instant::now();
-    let events = super::listen(common);
+    let events = super::listen(common.verbose);
     let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
-    let (mut fleet, plan) = prepared.observe(&events, Purpose::Probe).await?;
+    let _alone = match mode {
+        Mode::Plan => None,
+        Mode::ShowAndRun | Mode::Run => Some(turn(common, &mut prepared).await?),
+    };
+    let (mut fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     if let Some(kept) = kept
         && kept != plan
     {
@@ -63,7 +68,7 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
         events.silence();
         return Err(stale(&kept, &plan));
     }
-    if !common.json && mode != Mode::Run {
+    if mode == Mode::Plan || (mode == Mode::ShowAndRun && !common.json) {
         common.print(&plan, prepared.hosts().len());
     }
     if mode != Mode::Plan
@@ -76,13 +81,17 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     if mode == Mode::Plan || plan.is_empty() {
         fleet.close().await;
         events.silence();
-        if common.json {
+        if common.json && mode != Mode::Plan {
             print_json(&plan, &Report::default(), &[]);
         }
         return Ok(0);
     }
     let ended = carry_out(&mut prepared, &plan, &mut fleet, &events).await;
-    fleet.close().await;
+    // Somebody who asks again does not want to wait for hosts to say goodbye.
+    tokio::select! {
+        () = fleet.close() => {}
+        () = interrupt::asked() => {}
+    }
     let (report, problems) = ended?;
     let milliseconds = began.elapsed().as_millis() as u64;
     events.tell(&Event::Finished {
@@ -95,14 +104,32 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     if common.json {
         print_json(&plan, &report, &problems);
     }
-    if problems.is_empty() {
-        summary(&report, 0, milliseconds);
-        return Ok(0);
-    }
     let problems = Problems(problems);
     render::problem::print(&problems);
     summary(&report, problems.0.len(), milliseconds);
-    Ok(problems.exit_code())
+    Ok(if report.interrupted {
+        Kind::Interrupted.exit_code()
+    } else if problems.0.is_empty() {
+        0
+    } else {
+        problems.exit_code()
+    })
+}
+
+/// Waits until no other apply with this inventory is at work.
+async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problems> {
+    let queue = match Alone::take(&common.inputs.inventory)? {
+        Taken::AtOnce(alone) => return Ok(alone),
+        Taken::Busy(queue) => queue,
+    };
+    let process = queue
+        .process
+        .map_or_else(String::new, |id| format!(" (process {id})"));
+    eprintln!("waiting for another apply with this inventory{process} to end");
+    let alone = unless_asked(async { Ok(queue.wait().await?) }).await?;
+    // It may have made secrets.
+    *prepared = Prepared::new(common)?;
+    Ok(alone)
 }
 
 /// Makes the secrets that are missing, runs the plan, and plans again: what is left then is not as predicted.
@@ -114,38 +141,43 @@ async fn carry_out(
 ) -> Result<(Report, Vec<Problem>), Problems> {
     let loaded = &mut prepared.loaded;
     secrets::complete(&loaded.secrets_path, &mut loaded.secrets, plan.secrets())?;
-    let report = execute(plan, fleet, &prepared.loaded.secrets, events).await;
+    let known = &prepared.loaded.secrets;
+    let report = execute_until(plan, fleet, known, events, interrupt::asked()).await;
     let mut problems: Vec<Problem> = report
         .failures
         .iter()
         .map(render::failure::problem)
         .collect();
-    if problems.is_empty() {
-        let left = prepared
-            .plan(fleet, Vec::new(), events, Purpose::Verify)
-            .await?;
-        problems.extend(
-            left.changes()
-                .filter(|change| change.action != Action::AlwaysRuns)
-                .map(|change| {
-                    let differs: Vec<String> = change
-                        .fields
-                        .iter()
-                        .map(|field| field.name.clone())
-                        .collect();
-                    Problem::failed(format!("`{}` is not as the plan predicted", change.subject))
-                        .on(&change.host)
-                        .step(&change.step)
-                        .because(if differs.is_empty() {
-                            "its content differs".to_owned()
-                        } else {
-                            format!("these differ: {}", differs.join(", "))
-                        })
-                        .hint("`pgha plan` shows what differs; something else may be writing there")
-                }),
-        );
+    if problems.is_empty() && !report.interrupted {
+        let looking = prepared.plan(fleet, Vec::new(), events, Purpose::Verify);
+        match unless_asked(looking).await {
+            Ok(left) => problems.extend(unexpected(&left)),
+            Err(found) => problems.extend(found.0),
+        }
     }
     Ok((report, problems))
+}
+
+/// What a plan right after a run still wants to change.
+fn unexpected(left: &Plan) -> impl Iterator<Item = Problem> {
+    left.changes()
+        .filter(|change| change.action != Action::AlwaysRuns)
+        .map(|change| {
+            let differs: Vec<String> = change
+                .fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect();
+            Problem::failed(format!("`{}` is not as the plan predicted", change.subject))
+                .on(&change.host)
+                .step(&change.step)
+                .because(if differs.is_empty() {
+                    "its content differs".to_owned()
+                } else {
+                    format!("these differ: {}", differs.join(", "))
+                })
+                .hint("`pgha plan` shows what differs; something else may be writing there")
+        })
 }
 
 fn read(path: &Path) -> Result<Plan, Problem> {
@@ -209,17 +241,15 @@ fn stale(kept: &Plan, now: &Plan) -> Problems {
 }
 
 fn summary(report: &Report, failed: usize, milliseconds: u64) {
-    let not_done: Vec<NotDone<'_>> = report.not_done.iter().map(NotDone::from).collect();
-    eprint!(
-        "{}",
-        render::progress::summary(
-            report.changed,
-            failed,
-            milliseconds,
-            &not_done,
-            stderr_colours()
-        )
-    );
+    let ending = Ending {
+        changed: report.changed,
+        failed,
+        milliseconds,
+        interrupted: report.interrupted,
+        not_done: &report.not_done,
+        at_work: &report.at_work,
+    };
+    eprint!("{}", render::progress::summary(&ending, stderr_colours()));
 }
 
 fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
@@ -233,6 +263,7 @@ fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
         "plan": plan,
         "changed": report.changed,
         "failed": report.failures.len(),
+        "interrupted": report.interrupted,
         "not_done": not_done,
         "problems": problems,
     });

@@ -56,6 +56,23 @@ pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
     Ok(0)
 }
 
+/// What an application of this inventory connects with, password included.
+///
+/// # Errors
+/// As [`run`].
+pub fn of(inputs: &Inputs) -> Result<Conninfo, Problems> {
+    let arguments = Arguments {
+        inputs: inputs.clone(),
+        user: None,
+        database: None,
+        via: None,
+        show_password: true,
+        json: false,
+    };
+    let loaded = inputs.load()?;
+    Ok(conninfo(&arguments, &loaded)?)
+}
+
 fn conninfo(arguments: &Arguments, loaded: &Loaded) -> Result<Conninfo, Problem> {
     let user = user(arguments, loaded)?;
     let database = database(arguments, loaded)?;

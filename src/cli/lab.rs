@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::load::Inputs;
 use crate::lab::{self, Listed, Login, Os};
 use crate::problem::Problems;
+use crate::run::log_in;
 
 #[derive(Subcommand)]
 pub enum Verb {
@@ -94,7 +95,17 @@ async fn build_cluster(inventory: &Path) -> Result<u8, Problems> {
     if code != 0 {
         return Ok(code);
     }
-    super::status::show(&Inputs::of(inventory), false, false).await
+    let inputs = Inputs::of(inventory);
+    let code = super::status::show(&inputs, false, false).await?;
+    let conninfo = super::conninfo::of(&inputs)?;
+    let took = log_in(&conninfo).await?;
+    eprintln!(
+        "an application logs in with `{}` in {} ms (`pgha conninfo {} --show-password`)",
+        conninfo.without("password"),
+        took.as_millis(),
+        inventory.display()
+    );
+    Ok(code)
 }
 
 async fn take_down(down: &Down) -> Result<u8, Problems> {

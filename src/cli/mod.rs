@@ -2,6 +2,7 @@
 
 mod apply;
 mod conninfo;
+mod interrupt;
 mod lab;
 mod load;
 mod out;
@@ -11,7 +12,8 @@ mod status;
 mod validate;
 
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -51,6 +53,7 @@ enum Verb {
 /// Parses the process's arguments and runs the verb; the exit codes are those of [`crate::problem::Kind`].
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    log();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let outcome: Result<u8, Problems> = runtime.block_on(async {
         match arguments.verb {
@@ -72,10 +75,37 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Events that are shown as they come, on stderr.
-fn listen(common: &plan::Common) -> Events {
+/// Events that are shown as they come, on stderr, until they are silenced.
+fn listen(verbose: bool) -> Events {
     let events = Events::default();
-    let progress = Mutex::new(Progress::new(common.verbose));
-    events.listen(move |event| progress.lock().expect("it does not panic").on(event));
+    let progress = Arc::new(Mutex::new(Progress::new(verbose)));
+    let beating = Arc::downgrade(&progress);
+    events.listen(move |event| locked(&progress).on(event));
+    // A thread of its own: whatever the runtime is busy with, the user sees that time passes.
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let Some(progress) = beating.upgrade() else {
+                break;
+            };
+            locked(&progress).beat();
+        }
+    });
     events
+}
+
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What happens inside, on stderr, for whoever sets `PGHA_LOG`, e.g. to `pgha=debug,openssh=debug`. Scripts are not logged:
+/// they hold secrets.
+fn log() {
+    if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("PGHA_LOG") {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(render::style::stderr_colours())
+            .with_writer(std::io::stderr)
+            .init();
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
 use crate::facts::{Facts, Probes, Release};
@@ -12,7 +13,7 @@ use crate::plan::{Declaration, Plan};
 use crate::problem::{Problem, Problems};
 use crate::render::plan::{PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
-use crate::run::events::Purpose;
+use crate::run::events::{Event, Purpose};
 use crate::run::{Events, Fleet, Lock, probe};
 
 /// What `plan` and `apply` both take.
@@ -56,9 +57,9 @@ pub const CHANGES: u8 = 10;
 
 /// Runs the verb; gives the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
-    let events = super::listen(&arguments.common);
+    let events = super::listen(arguments.common.verbose);
     let prepared = Prepared::new(&arguments.common)?;
-    let (fleet, plan) = prepared.observe(&events, Purpose::Probe).await?;
+    let (fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     fleet.close().await;
     events.silence();
     arguments.common.print(&plan, prepared.hosts().len());
@@ -196,6 +197,7 @@ impl Prepared {
                 Err(problem) => problems.push(problem),
             }
         }
+        events.tell(&Event::Looked);
         // A host outside the limit is only looked at; the plan does without it where it can.
         problems.retain(|problem| {
             problem

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
+use super::interrupt::unless_asked;
 use super::load::{Inputs, Loaded};
 use super::out;
 use crate::facts::Facts;
 use crate::problem::{Kind, Problem, Problems};
 use crate::render;
-use crate::render::progress::Progress;
 use crate::render::style::stdout_colours;
 use crate::run::events::Purpose;
-use crate::run::{Events, Fleet, Lock, probe};
+use crate::run::{Fleet, Lock, probe};
 use crate::status::{self, Status};
 
 #[derive(Args)]
@@ -41,7 +41,7 @@ pub async fn run(arguments: &Arguments) -> Result<u8, Problems> {
 /// The input is wrong. What is wrong with the hosts is part of the status.
 pub async fn show(inputs: &Inputs, json: bool, verbose: bool) -> Result<u8, Problems> {
     let loaded = inputs.load()?;
-    let (status, code) = look(&loaded, verbose).await?;
+    let (status, code) = unless_asked(look(&loaded, verbose)).await?;
     if json {
         out::json(&status);
     } else {
@@ -66,9 +66,7 @@ async fn look(loaded: &Loaded, verbose: bool) -> Result<(Status, u8), Problems> 
             .hint("its hosts are in the groups `postgres`, `witness` and `pgbouncer`")
             .into());
     }
-    let events = Events::default();
-    let mut progress = Progress::new(verbose);
-    events.listen(move |event| progress.on(event));
+    let events = super::listen(verbose);
     let mut fleet = Fleet::connect(inventory, &hosts, &events).await?;
     let questions = status::questions(inventory);
     let mut seen = probe(&mut fleet, &questions, Lock::No, Purpose::Probe, &events).await;

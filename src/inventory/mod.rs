@@ -37,8 +37,8 @@ pub struct Inventory {
     pub cluster: ClusterVars,
     /// In the order of the file.
     pub hosts: IndexMap<String, Host>,
-    /// The hosts of each group, those of its children among them, in the order of the file. Always has `all`, `ungrouped`
-    /// and `postgres`.
+    /// The hosts of each group, those of its children among them, in the order of the file. Always has `all`, `ungrouped`,
+    /// `postgres` and `pgbouncer`.
     pub groups: BTreeMap<String, Vec<String>>,
     /// The passwords that the user gave, by role.
     pub secrets: Secrets,

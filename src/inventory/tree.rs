@@ -260,7 +260,10 @@ impl Tree {
                 .cloned()
                 .collect(),
         );
-        members.entry("postgres".to_owned()).or_default();
+        // The shipped playbook names these; a cluster without a pooler is a cluster.
+        for group in ["postgres", "pgbouncer"] {
+            members.entry(group.to_owned()).or_default();
+        }
         members
     }
 

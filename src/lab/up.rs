@@ -148,7 +148,7 @@ async fn interrupted() -> Problem {
         _ = terminate.recv() => {}
     }
     eprintln!("interrupted: removing what was created");
-    Problem::failed("`lab up` was interrupted").because("what it had created was removed")
+    Problem::interrupted("`lab up` was interrupted").because("what it had created was removed")
 }
 
 /// Removes what `up` created; gives the problem that led here, and with it any of the removal.

@@ -67,6 +67,11 @@ impl Declaration<'_> {
             |host| walk.view(host).data_directory(),
             self.allow_restart_primary,
         )?;
+        let new_secrets = walk.plan.secrets().into_iter();
+        walk.plan.new_secrets = new_secrets
+            .filter(|name| secrets.get(name).is_none())
+            .map(str::to_owned)
+            .collect();
         Ok((walk.plan, walk.world))
     }
 

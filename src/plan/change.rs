@@ -80,6 +80,8 @@ pub struct FileDiff {
 pub enum Before {
     Absent,
     Content(String),
+    /// What an earlier change of the same plan makes of it, e.g. an installation's own file.
+    NotYet,
     /// It holds secrets, or is too large or no text; it was compared by hash.
     Hidden,
 }

@@ -1,5 +1,6 @@
 //! The plan: a value that is shown, stored, and interpreted.
 
+mod argument;
 mod build;
 mod change;
 mod context;
@@ -27,6 +28,15 @@ pub use crate::condition::Condition;
 pub struct Plan {
     pub cluster: String,
     pub playbook: String,
+    /// The member that is the primary, or will be.
+    #[serde(default)]
+    pub primary: String,
+    /// Whether there is no cluster yet.
+    #[serde(default)]
+    pub bootstrap: bool,
+    /// Secrets that are made right before it runs, and kept beside the inventory.
+    #[serde(default)]
+    pub new_secrets: Vec<String>,
     pub stages: Vec<Stage>,
     /// What is known to be due but is held back until it is allowed, or cannot be mended by pgha.
     pub held: Vec<Held>,

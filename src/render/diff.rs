@@ -5,26 +5,73 @@ use similar::{ChangeTag, TextDiff};
 use super::style::{Paint, Tone, clean};
 use crate::plan::{Before, FileDiff};
 
-/// The diff, complete, one string to a line.
-pub(super) fn lines(diff: &FileDiff, paint: Paint) -> Vec<String> {
+/// The diff, complete, one string to a line. Of a new file whose name was just told, only the lines.
+pub(super) fn lines(diff: &FileDiff, subject: &str, paint: Paint) -> Vec<String> {
     let path = clean(&diff.path);
-    let (old, old_name) = match &diff.before {
-        Before::Absent => ("", "/dev/null".to_owned()),
-        Before::Content(content) => (content.as_str(), path.clone()),
-        Before::Hidden => (
-            "",
-            format!("{path} (not shown: has secrets, is large, or is no text)"),
-        ),
+    let old = match &diff.before {
+        Before::Content(content) => clean(content),
+        Before::Absent | Before::NotYet | Before::Hidden => String::new(),
     };
-    let old = clean(old);
+    let note = match &diff.before {
+        Before::Absent | Before::Content(_) => "",
+        Before::NotYet => " (not shown: an earlier change of this plan writes it)",
+        Before::Hidden => " (not shown: has secrets, is large, or is no text)",
+    };
     let new = clean(&diff.after.to_string());
+    let heads = match &diff.before {
+        Before::Absent if diff.path == subject => Vec::new(),
+        Before::Absent => vec!["--- /dev/null".to_owned(), format!("+++ {path}")],
+        _ => vec![format!("--- {path}{note}"), format!("+++ {path}")],
+    };
+    let mut out: Vec<String> = heads
+        .into_iter()
+        .map(|head| paint.paint(Tone::Heading, head))
+        .collect();
+    let shows_places = matches!(diff.before, Before::Content(_));
+    out.extend(hunks(&old, &new, 3, shows_places, paint));
+    out
+}
+
+/// How a file that several hosts get differs from what is shown of the first of them; `None` if the whole is as short.
+pub(super) fn differing_lines(
+    diff: &FileDiff,
+    shown: &FileDiff,
+    shown_on: &str,
+    paint: Paint,
+) -> Option<Vec<String>> {
+    if diff.path != shown.path || diff.before != shown.before {
+        return None;
+    }
+    let path = clean(&diff.path);
+    if diff.after == shown.after {
+        return Some(vec![format!("content: the same as on {shown_on}")]);
+    }
+    let (old, new) = (
+        clean(&shown.after.to_string()),
+        clean(&diff.after.to_string()),
+    );
+    let lines = hunks(&old, &new, 0, false, paint);
+    if lines.len() * 3 > new.lines().count() {
+        return None;
+    }
     let mut out = vec![
-        paint.paint(Tone::Heading, format!("--- {old_name}")),
+        paint.paint(
+            Tone::Heading,
+            format!("--- {path} as it becomes on {shown_on}"),
+        ),
         paint.paint(Tone::Heading, format!("+++ {path}")),
     ];
-    let text_diff = TextDiff::from_lines(&old, &new);
-    for hunk in text_diff.unified_diff().context_radius(3).iter_hunks() {
-        out.push(paint.paint(Tone::Dim, hunk.header()));
+    out.extend(lines);
+    Some(out)
+}
+
+fn hunks(old: &str, new: &str, radius: usize, shows_places: bool, paint: Paint) -> Vec<String> {
+    let mut out = Vec::new();
+    let text_diff = TextDiff::from_lines(old, new);
+    for hunk in text_diff.unified_diff().context_radius(radius).iter_hunks() {
+        if shows_places {
+            out.push(paint.paint(Tone::Dim, hunk.header()));
+        }
         for change in hunk.iter_changes() {
             let line = change.value().trim_end_matches('\n');
             out.push(match change.tag() {
@@ -44,7 +91,7 @@ pub(super) fn lines(diff: &FileDiff, paint: Paint) -> Vec<String> {
 pub(super) fn summary(diff: &FileDiff) -> String {
     let old = match &diff.before {
         Before::Content(content) => content.as_str(),
-        Before::Absent | Before::Hidden => "",
+        Before::Absent | Before::NotYet | Before::Hidden => "",
     };
     let new = diff.after.to_string();
     let (mut inserted, mut deleted) = (0, 0);
@@ -57,6 +104,7 @@ pub(super) fn summary(diff: &FileDiff) -> String {
     }
     let hidden = match diff.before {
         Before::Hidden => ", old content not shown",
+        Before::NotYet => ", old content not written yet",
         Before::Absent | Before::Content(_) => "",
     };
     format!("content: +{inserted} -{deleted} lines{hidden}")

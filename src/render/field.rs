@@ -21,6 +21,8 @@ pub(super) fn lines(fields: &[Field]) -> Vec<String> {
             )
             .into_owned();
             match (&field.before, &field.after) {
+                // An attribute that is its own name.
+                (Shown::Absent, Shown::Value(value)) if *value == field.name => clean_line(value),
                 (Shown::Absent, after) => format!("{name} {}", shown(after)),
                 (Shown::Secret, Shown::Secret) => format!("{name} <secret> → another <secret>"),
                 (before, after) => format!("{name} {} → {}", shown(before), shown(after)),

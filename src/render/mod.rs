@@ -1,8 +1,10 @@
 //! Plans, progress, status and problems as text; the only place with colour.
 
 mod diff;
+pub mod failure;
 mod field;
 mod group;
+mod meter;
 mod op;
 pub mod plan;
 pub mod problem;
@@ -11,5 +13,3 @@ mod progress_log;
 mod shell;
 pub mod status;
 pub mod style;
-
-pub mod failure;

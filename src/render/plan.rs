@@ -1,11 +1,11 @@
 //! A plan as it is read before it is agreed to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::group::{Group, groups};
 use super::style::{Paint, Tone, clean, clean_line, count};
 use super::{diff, field, op};
-use crate::plan::{Action, Change, Op, Plan};
+use crate::plan::{Action, Before, Change, Field, FileDiff, Op, Plan, Shown};
 
 pub use super::op::op_lines;
 
@@ -25,6 +25,17 @@ pub struct PlanOptions {
 pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
     let paint = Paint::new(options.colours);
     let mut out = Vec::new();
+    if !plan.cluster.is_empty() {
+        out.push(paint.paint(Tone::Heading, heading(plan, hosts)));
+        if !plan.new_secrets.is_empty() {
+            out.push(clean_line(&format!(
+                "secrets to be made and kept in `secrets.yml` beside the inventory: {}",
+                plan.new_secrets.join(", ")
+            )));
+        }
+        out.push(String::new());
+    }
+    let mut files = Files::new();
     for (index, stage) in plan.stages.iter().enumerate() {
         let names: Vec<&str> = stage.hosts.keys().map(String::as_str).collect();
         let stages = plan.stages.len();
@@ -38,7 +49,7 @@ pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
                 out.push(format!("{}:", clean_line(&hosts.join(", "))));
                 shown_for = hosts;
             }
-            change(&group, options, &mut out);
+            change(&group, options, &mut files, &mut out);
         }
         out.push(String::new());
     }
@@ -64,6 +75,24 @@ pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
     out.join("\n") + "\n"
 }
 
+/// Which cluster, with which playbook, on how many hosts, and who its primary is.
+fn heading(plan: &Plan, hosts: usize) -> String {
+    let primary = match (plan.primary.as_str(), plan.bootstrap) {
+        ("", _) => String::new(),
+        (primary, true) => format!("no cluster there yet, `{primary}` becomes its primary"),
+        (primary, false) => format!("`{primary}` is the primary"),
+    };
+    clean_line(&format!(
+        "cluster `{}`: {primary} ({}, playbook `{}`)",
+        plan.cluster,
+        count(hosts, "host"),
+        plan.playbook
+    ))
+}
+
+/// The files that were shown so far, each with the first host that it was shown for.
+type Files<'a> = HashMap<&'a str, (&'a str, &'a FileDiff)>;
+
 /// `stage 2 of 5: node1, node2 at the same time`.
 pub(super) fn stage_heading(stage: usize, stages: usize, hosts: &[&str]) -> String {
     let names = clean_line(&hosts.join(", "));
@@ -75,18 +104,17 @@ pub(super) fn stage_heading(stage: usize, stages: usize, hosts: &[&str]) -> Stri
     format!("stage {stage} of {stages}: {names}{together}")
 }
 
-fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
+fn change<'a>(
+    group: &Group<'a>,
+    options: PlanOptions,
+    files: &mut Files<'a>,
+    out: &mut Vec<String>,
+) {
     let paint = Paint::new(options.colours);
     let change = group.change();
-    let (glyph, verb, tone) = glyph(change.action);
-    let subject = if change.resource == verb {
-        clean_line(&change.subject)
-    } else {
-        clean_line(&format!("{} {}", change.resource, change.subject))
-    };
     let mut head = format!(
-        "  {} {subject}",
-        paint.paint(tone, format!("{glyph} {verb}"))
+        "  {}",
+        deed(change.action, &change.resource, &change.subject, paint)
     );
     if change.step != change.subject {
         let step = paint.paint(Tone::Dim, format!("({})", clean_line(&change.step)));
@@ -95,7 +123,14 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
         head.push_str(&step);
     }
     out.push(head);
-    let mut body = field::lines(&change.fields);
+    // An operation says whose a new file is, and how it may be used.
+    let fields: Vec<Field> = change
+        .fields
+        .iter()
+        .filter(|field| !(is_told_by_operation(change) && is_attribute(field)))
+        .cloned()
+        .collect();
+    let mut body = field::lines(&fields);
     if options.verbose {
         body.extend(
             guards(group)
@@ -105,8 +140,17 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
     }
     if let Some(file) = &change.diff {
         if options.diff {
-            body.extend(diff::lines(file, paint));
-        } else {
+            let (shown_on, shown): (&str, &FileDiff) = *files
+                .entry(file.path.as_str())
+                .or_insert((change.host.as_str(), file));
+            let short = if std::ptr::eq(shown, file) {
+                None
+            } else {
+                diff::differing_lines(file, shown, &clean_line(shown_on), paint)
+            };
+            body.extend(short.unwrap_or_else(|| diff::lines(file, &change.subject, paint)));
+        } else if file.before != Before::Absent {
+            // Of a new file the operation tells how long it is.
             body.push(diff::summary(file));
         }
     }
@@ -119,6 +163,30 @@ fn change(group: &Group<'_>, options: PlanOptions, out: &mut Vec<String>) {
         "" => String::new(),
         _ => format!("      {line}"),
     }));
+}
+
+fn is_told_by_operation(change: &Change) -> bool {
+    change.ops.iter().any(|op| {
+        matches!(
+            op,
+            Op::WriteFile { .. } | Op::MakeDirectory { .. } | Op::SetAttributes { .. }
+        )
+    })
+}
+
+fn is_attribute(field: &Field) -> bool {
+    field.before == Shown::Absent && matches!(field.name.as_str(), "mode" | "owner" | "group")
+}
+
+/// `+ create file /etc/motd`.
+pub(super) fn deed(action: Action, resource: &str, subject: &str, paint: Paint) -> String {
+    let (glyph, verb, tone) = glyph(action);
+    let what = if resource == verb {
+        clean_line(subject)
+    } else {
+        clean_line(&format!("{resource} {subject}"))
+    };
+    format!("{} {what}", paint.paint(tone, format!("{glyph} {verb}")))
 }
 
 /// The glyph, the verb and the tone of an action. The verb alone tells it.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Declared, Draft, Resource, Templates, Verdict, View};
-use crate::facts::{Facts, Path, Probe};
+use crate::facts::{Facts, Path, Probe, Time};
 use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
 use crate::problem::Problem;
 use crate::secret::Text;
@@ -158,6 +158,10 @@ impl File {
                     content: Some(content),
                     ..
                 } => Before::Content(content.clone()),
+                Path::File {
+                    modified: Time::Planned(_),
+                    ..
+                } => Before::NotYet,
                 Path::File { .. } => Before::Hidden,
                 _ => Before::Absent,
             },

@@ -1,5 +1,6 @@
 //! One kind of thing that pgha can look at and change: one file each. No resource knows whether a plan will be run.
 
+mod argument;
 mod authorized_key;
 mod command;
 mod directory;
@@ -94,6 +95,7 @@ macro_rules! kinds {
         /// # Errors
         /// An argument is unknown, missing or of the wrong type.
         pub fn declare(kind: &str, arguments: &Node, templates: Templates<'_>) -> Result<Box<dyn Resource>, Problems> {
+            argument::check(arguments)?;
             match kind {
                 $($name => {
                     let declared: $type = decode(arguments, kind)?;

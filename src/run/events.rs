@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Action;
+
 /// One event. Times are milliseconds since the run began.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -11,6 +13,10 @@ pub enum Event {
     /// Connections are being opened to these hosts.
     Connecting {
         hosts: Vec<String>,
+    },
+    /// A host's connection stands, or has failed.
+    Connected {
+        host: String,
     },
     /// One exchange (one script, one answer) began on a host: the budget that tests count.
     Exchange {
@@ -21,6 +27,8 @@ pub enum Event {
     Probed {
         host: String,
     },
+    /// All hosts were looked at, or could not be.
+    Looked,
     StageStarted {
         stage: usize,
         stages: usize,
@@ -29,6 +37,8 @@ pub enum Event {
     StepStarted {
         host: String,
         step: String,
+        action: Action,
+        resource: String,
         subject: String,
     },
     /// A line that a running step printed.
@@ -40,12 +50,15 @@ pub enum Event {
     StepFinished {
         host: String,
         step: String,
+        action: Action,
+        resource: String,
         subject: String,
         milliseconds: u64,
         outcome: Outcome,
     },
     StageFinished {
         stage: usize,
+        milliseconds: u64,
     },
     /// The run is over, for better or worse.
     Finished {
@@ -89,6 +102,10 @@ impl Events {
     }
 
     pub fn tell(&self, event: &Event) {
+        // What commands print may hold what a secret was made into.
+        if !matches!(event, Event::StepOutput { .. }) {
+            tracing::debug!(?event);
+        }
         for listener in self.0.lock().expect("no listener panics").iter_mut() {
             listener(event);
         }

@@ -1,6 +1,8 @@
 //! Interprets a plan, stage by stage; makes no choice of its own.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures_util::future::join_all;
@@ -22,6 +24,10 @@ pub struct Report {
     pub failures: Vec<Failure>,
     /// Changes that were not made, in the plan's order; the failed ones are among them.
     pub not_done: Vec<Change>,
+    /// Whether the run was told to stop before its end.
+    pub interrupted: bool,
+    /// Of those not done: what was at work when the run was interrupted, and goes on to its end on the host.
+    pub at_work: Vec<Change>,
 }
 
 /// What stopped a host.
@@ -49,41 +55,79 @@ pub enum Cause {
 /// Runs the plan. A stage's hosts work at the same time; when one of them fails, the others finish the stage, and the next
 /// one does not start.
 pub async fn execute(plan: &Plan, fleet: &mut Fleet, secrets: &Secrets, events: &Events) -> Report {
+    execute_until(plan, fleet, secrets, events, std::future::pending()).await
+}
+
+/// As [`execute`], until `stop`: then nothing more is begun. What a host is at goes on there, since a command that is cut
+/// in two helps nobody; once the connection is closed, nothing follows it.
+pub async fn execute_until(
+    plan: &Plan,
+    fleet: &mut Fleet,
+    secrets: &Secrets,
+    events: &Events,
+    stop: impl Future<Output = ()>,
+) -> Report {
+    let mut stop = pin!(stop);
     let mut report = Report::default();
     for (index, stage) in plan.stages.iter().enumerate() {
-        if !report.failures.is_empty() {
+        if report.interrupted || !report.failures.is_empty() {
             report
                 .not_done
                 .extend(stage.hosts.values().flatten().cloned());
             continue;
         }
+        let began = Instant::now();
         events.tell(&Event::StageStarted {
             stage: index + 1,
             stages: plan.stages.len(),
             hosts: stage.hosts.keys().cloned().collect(),
         });
+        let tallies: Vec<Tally> = stage.hosts.iter().map(|_| Tally::default()).collect();
         let mut shells: BTreeMap<&String, &mut Shell> = fleet.shells.iter_mut().collect();
-        let tasks = stage.hosts.iter().map(|(host, changes)| {
-            let shell = shells.remove(host);
-            async move {
-                match shell {
-                    Some(shell) => on_host(host, changes, shell, secrets, events).await,
-                    None => {
-                        let problem = Problem::unreachable("there is no connection to this host");
-                        (0, Some(lost(host, None, problem)))
+        let tasks = stage
+            .hosts
+            .iter()
+            .zip(&tallies)
+            .map(|((host, changes), tally)| {
+                let shell = shells.remove(host);
+                async move {
+                    match shell {
+                        Some(shell) => on_host(host, changes, shell, secrets, events, tally).await,
+                        None => {
+                            let problem =
+                                Problem::unreachable("there is no connection to this host");
+                            Some(lost(host, None, problem))
+                        }
                     }
                 }
-            }
-        });
-        let ended = join_all(tasks).await;
-        for ((_, changes), (done, failure)) in stage.hosts.iter().zip(ended) {
+            });
+        tokio::select! {
+            biased;
+            failures = join_all(tasks) => report.failures.extend(failures.into_iter().flatten()),
+            () = &mut stop => report.interrupted = true,
+        }
+        for (changes, tally) in stage.hosts.values().zip(&tallies) {
+            let done = tally.done.load(Ordering::Relaxed);
             report.changed += done;
             report.not_done.extend(changes[done..].iter().cloned());
-            report.failures.extend(failure);
+            if report.interrupted && tally.at_work.load(Ordering::Relaxed) {
+                report.at_work.extend(changes.get(done).cloned());
+            }
         }
-        events.tell(&Event::StageFinished { stage: index + 1 });
+        events.tell(&Event::StageFinished {
+            stage: index + 1,
+            milliseconds: began.elapsed().as_millis() as u64,
+        });
     }
     report
+}
+
+/// How far a host is in a stage.
+#[derive(Default)]
+struct Tally {
+    done: AtomicUsize,
+    /// Whether the change after those has begun.
+    at_work: AtomicBool,
 }
 
 /// What is known of the change that is at work.
@@ -94,14 +138,16 @@ struct Current {
     err: Vec<String>,
 }
 
-/// Makes one host's changes of one stage in one exchange: how many were made, and what went wrong with the next.
+/// Makes one host's changes of one stage in one exchange, and counts those that were made; gives what went wrong with the
+/// next.
 async fn on_host(
     host: &str,
     changes: &[Change],
     shell: &mut Shell,
     secrets: &Secrets,
     events: &Events,
-) -> (usize, Option<Failure>) {
+    tally: &Tally,
+) -> Option<Failure> {
     let steps: Result<Vec<Step>, Problem> = changes
         .iter()
         .zip(1..)
@@ -112,7 +158,7 @@ async fn on_host(
         .collect();
     let steps = match steps {
         Ok(steps) => steps,
-        Err(problem) => return (0, Some(lost(host, None, problem))),
+        Err(problem) => return Some(lost(host, None, problem)),
     };
     let script = Script {
         prelude: format!("{PRELUDE}\n{}", Lock::Alone.prelude()),
@@ -123,7 +169,6 @@ async fn on_host(
         host: host.to_owned(),
         purpose: Purpose::Stage,
     });
-    let mut done = 0;
     let mut failed: Option<Failure> = None;
     let mut current: Option<Current> = None;
     let outcome = shell
@@ -151,8 +196,11 @@ async fn on_host(
                 events.tell(&Event::StepStarted {
                     host: host.to_owned(),
                     step: change.step.clone(),
+                    action: change.action,
+                    resource: change.resource.clone(),
                     subject: change.subject.clone(),
                 });
+                tally.at_work.store(true, Ordering::Relaxed);
                 current = Some(Current {
                     index: id as usize - 1,
                     since: Instant::now(),
@@ -175,6 +223,7 @@ async fn on_host(
             }
             Frame::End { id, code } => {
                 let Some(ended) = current.take() else { return };
+                tally.at_work.store(false, Ordering::Relaxed);
                 let change = &changes[id as usize - 1];
                 let outcome = match code {
                     0 => Outcome::Changed,
@@ -184,12 +233,14 @@ async fn on_host(
                 events.tell(&Event::StepFinished {
                     host: host.to_owned(),
                     step: change.step.clone(),
+                    action: change.action,
+                    resource: change.resource.clone(),
                     subject: change.subject.clone(),
                     milliseconds: ended.since.elapsed().as_millis() as u64,
                     outcome,
                 });
                 if outcome == Outcome::Changed {
-                    done += 1;
+                    tally.done.fetch_add(1, Ordering::Relaxed);
                 } else {
                     failed = Some(failure(host, change, code, ended));
                 }
@@ -198,9 +249,9 @@ async fn on_host(
         .await;
     if let Err(problem) = outcome {
         let change = current.map(|current| changes[current.index].clone());
-        return (done, Some(lost(host, change, problem)));
+        return Some(lost(host, change, problem));
     }
-    (done, failed)
+    failed
 }
 
 fn lost(host: &str, change: Option<Change>, problem: Problem) -> Failure {

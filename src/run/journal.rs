@@ -48,8 +48,9 @@ impl Journal {
     /// # Errors
     /// It cannot be written.
     pub fn keep(&self, inventory: &Path, plan: &Plan) -> Result<(), Problem> {
-        let runs = inventory.with_file_name(".pgha").join("runs");
-        let folder = new_folder(&runs).map_err(|error| cannot_write(&runs, &error))?;
+        let folder = home(inventory)
+            .and_then(|home| new_folder(&home.join("runs")))
+            .map_err(|error| cannot_write(inventory, &error))?;
         let path = folder.join(PLAN);
         let plan = serde_json::to_string_pretty(plan).expect("a plan is JSON");
         new_file(&path)
@@ -95,15 +96,23 @@ fn line(event: &Event, now: Timestamp) -> Option<String> {
     Some(serde_json::Value::Object(stamped).to_string() + "\n")
 }
 
-/// Makes a folder named by the time, so that names sort as runs began; nobody else may look into it.
+/// The folder `.pgha` beside an inventory, which nobody else may look into and git ignores; made if it is not there.
+pub fn home(inventory: &Path) -> io::Result<PathBuf> {
+    let home = inventory.with_file_name(".pgha");
+    let mut private = DirBuilder::new();
+    private.mode(0o700).recursive(true).create(&home)?;
+    let ignore = home.join(".gitignore");
+    if !ignore.exists() {
+        std::fs::write(ignore, "*\n")?;
+    }
+    Ok(home)
+}
+
+/// Makes a folder named by the time, so that names sort as runs began.
 fn new_folder(runs: &Path) -> io::Result<PathBuf> {
     let mut private = DirBuilder::new();
     private.mode(0o700);
     private.recursive(true).create(runs)?;
-    let ignore = runs.with_file_name(".gitignore");
-    if !ignore.exists() {
-        std::fs::write(ignore, "*\n")?;
-    }
     private.recursive(false);
     loop {
         let name = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
@@ -149,7 +158,10 @@ mod tests {
             step: "b".into(),
             line: "printed".into(),
         });
-        events.tell(&Event::StageFinished { stage: 1 });
+        events.tell(&Event::StageFinished {
+            stage: 1,
+            milliseconds: 5,
+        });
 
         let runs = folder.path().join(".pgha/runs");
         let run = std::fs::read_dir(&runs).unwrap().next().unwrap().unwrap();

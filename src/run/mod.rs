@@ -1,17 +1,21 @@
 //! Effects: connect, probe, execute.
 
+mod alone;
 pub mod compile;
 pub mod events;
 mod execute;
 mod fleet;
 mod journal;
 mod lock;
+mod login;
 mod probe;
 pub mod secrets;
 
+pub use alone::{Alone, Taken};
 pub use events::Events;
-pub use execute::{Cause, Failure, Report, execute};
+pub use execute::{Cause, Failure, Report, execute, execute_until};
 pub use fleet::Fleet;
 pub use journal::Journal;
 pub use lock::Lock;
+pub use login::log_in;
 pub use probe::probe;

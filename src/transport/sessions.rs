@@ -136,13 +136,33 @@ impl Lease {
 
 /// `mkdtemp` makes it 0700.
 fn private_folder() -> Result<TempDir, Problem> {
-    let make = |parent: &Path| tempfile::Builder::new().prefix("pgha-").tempdir_in(parent);
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let make = |parent: &Path| {
+        sweep(parent);
+        tempfile::Builder::new().prefix(&prefix).tempdir_in(parent)
+    };
     std::env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
-        .filter(|path| path.is_absolute() && path.as_os_str().len() + 12 <= LONGEST_FOLDER)
+        .filter(|path| path.is_absolute() && path.as_os_str().len() + 20 <= LONGEST_FOLDER)
         .and_then(|path| make(&path).ok())
         .map_or_else(|| make(Path::new("/tmp")), Ok)
         .map_err(|error| Problem::failed("cannot make a private folder in `/tmp`").because(error))
+}
+
+const PREFIX: &str = "pgha-";
+
+/// Removes what killed processes left: folders named after a process that is gone. Those of other users do not go.
+fn sweep(parent: &Path) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'))
+            .and_then(|(process, _)| process.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// One host's configuration. The user's own options come first: in ssh the first value wins.

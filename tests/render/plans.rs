@@ -349,6 +349,9 @@ pub fn everything() -> Plan {
     Plan {
         cluster: "main".into(),
         playbook: "site.yml".into(),
+        primary: "node1".into(),
+        bootstrap: false,
+        new_secrets: vec!["app".into()],
         stages: vec![first, second, third],
         held: vec![Held {
             host: "node1".into(),

@@ -4,12 +4,38 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use pgha::inventory::{Connection, Way};
 use tempfile::TempDir;
 
 const SSHD: &str = "/usr/sbin/sshd";
+
+/// A fresh machine has no `sshd`; root may install it, and no daemon of it is started: the policy says no to every service
+/// (<https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt>).
+fn install() {
+    if Path::new(SSHD).exists() {
+        return;
+    }
+    let script = "set -e
+        test \"$(id -u)\" = 0
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e $policy ]; then printf '#!/bin/sh\\nexit 101\\n' >$policy; chmod +x $policy; trap 'rm -f $policy' EXIT; fi
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -q
+        apt-get install -y -q --no-install-recommends openssh-server";
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh runs");
+    assert!(
+        Path::new(SSHD).exists(),
+        "these tests need `{SSHD}`: apt-get install openssh-server\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
 
 pub struct Server {
     pub folder: TempDir,
@@ -24,10 +50,8 @@ impl Server {
 
     /// With more lines of configuration.
     pub fn with(more: &str) -> Self {
-        assert!(
-            Path::new(SSHD).exists(),
-            "these tests need `{SSHD}` (package openssh-server)"
-        );
+        static INSTALLED: Once = Once::new();
+        INSTALLED.call_once(install);
         let folder = tempfile::Builder::new()
             .prefix("pgha-sshd-")
             .tempdir_in("/tmp");
