@@ -44,6 +44,15 @@ impl<'a> View<'a> {
         self.host == self.topology.primary
     }
 
+    /// Whether this is a former primary that stands still: a member that is not the primary, and whose data would make it a
+    /// writable one if it were started as it is.
+    pub fn is_former_primary(&self) -> bool {
+        let data = self.facts().data.as_ref();
+        !self.is_primary()
+            && self.server().is_none()
+            && data.is_some_and(|data| !data.standby_signal)
+    }
+
     /// The primary's server, as far as the plan has got.
     pub fn primary_server(&self) -> Option<&'a Server> {
         self.world.get(&self.topology.primary)?.server.as_ref()
