@@ -9,7 +9,7 @@ use super::{Declared, Draft, Resource, Templates, Verdict, View};
 use crate::facts::{Facts, Probe, Server, Setting, Written};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
-use crate::postgres::setting::{self, HOT_STANDBY, larger, same, with_unit};
+use crate::postgres::setting::{self, HOT_STANDBY, alike, larger, same, with_unit};
 use crate::problem::{Problem, did_you_mean};
 
 #[derive(Debug, Deserialize)]
@@ -197,7 +197,17 @@ impl Resource for PostgresqlSettings {
         let overridden: Vec<&String> = server
             .overrides
             .keys()
-            .filter(|name| wanted.contains_key(*name))
+            .filter(|name| {
+                // One that says the same harms nothing: repmgrd leaves such after a failover.
+                let value = &server.overrides[*name];
+                let alike = |wanted: &String| match server.settings.get(*name) {
+                    Some(running) => {
+                        alike(wanted, value, running.unit.as_deref(), &running.vartype)
+                    }
+                    None => wanted == value,
+                };
+                wanted.get(*name).is_some_and(|wanted| !alike(wanted))
+            })
             .collect();
         let stale = view.path(&self.path).modified() > server.loaded
             || view.path(&Self::auto_conf(view)).modified() > server.loaded;

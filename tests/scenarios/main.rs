@@ -6,6 +6,7 @@ mod again;
 mod bootstrap;
 mod death;
 mod drift;
+mod former;
 mod kill;
 mod lab;
 mod members;
@@ -40,6 +41,7 @@ const SCENARIOS: &[(&str, fn())] = &[
         "drift_is_shown_alone_and_mended",
         drift::is_shown_alone_and_mended,
     ),
+    ("a_former_primary_stays_stopped", former::stays_stopped),
     ("two_applies_do_not_interleave", kill::two_at_once),
     ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
     (
