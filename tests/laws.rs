@@ -362,6 +362,11 @@ fn a_former_primary_is_never_started_beside_the_new_one() {
         plan.held
     );
     assert!(after["node1"].server.is_none());
+    let slots = &after["node2"].server.as_ref().unwrap().slots;
+    assert!(
+        !slots.contains_key("repmgr_slot_1"),
+        "WAL would pile up in it"
+    );
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Resource for PostgresqlServer {
             ))
             .hint("`postgresql_cluster` makes the primary's data directory, `standby_clone` a standby's"));
         }
-        if view.is_former_primary() {
+        if view.is_former_primary(view.host) {
             return Ok(Verdict::Held {
                 what: format!(
                     "PostgreSQL stays stopped: its data are a former primary's, and `{}` is the primary now",
@@ -63,7 +63,7 @@ impl Resource for PostgresqlServer {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Some(data) = &facts.data else { return };
-        if facts.server.is_some() || view.is_former_primary() {
+        if facts.server.is_some() || view.is_former_primary(view.host) {
             return;
         }
         let superuser = Role {

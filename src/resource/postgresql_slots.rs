@@ -13,10 +13,11 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlSlots {}
 
-/// Slots that should be there and are not.
+/// Slots that should be there and are not. A former primary that stands still cannot use one, and WAL would pile up in it.
 fn missing(view: &View<'_>) -> Vec<String> {
     view.topology
         .standbys()
+        .filter(|member| !view.is_former_primary(&member.name))
         .map(|member| member.slot.clone())
         .filter(|slot| {
             !view
