@@ -113,8 +113,15 @@ const DRIFTS: &[Drift] = &[
         by: Sql(
             "postgres",
             "do $$ begin
-                perform pg_terminate_backend(active_pid, 5000) from pg_replication_slots where slot_name = 'repmgr_slot_2';
-                perform pg_drop_replication_slot('repmgr_slot_2');
+                loop
+                    perform pg_terminate_backend(active_pid, 1000)
+                        from pg_replication_slots where slot_name = 'repmgr_slot_2' and active;
+                    begin
+                        perform pg_drop_replication_slot('repmgr_slot_2');
+                        return;
+                    exception when object_in_use then
+                    end;
+                end loop;
             end $$",
         ),
         shown: &["node1: replication slots"],
@@ -122,7 +129,10 @@ const DRIFTS: &[Drift] = &[
     },
     Drift {
         host: "node1",
-        by: Sql("repmgr", "delete from repmgr.nodes where node_name = 'node3'"),
+        by: Sql(
+            "repmgr",
+            "delete from repmgr.nodes where node_name = 'node3'",
+        ),
         shown: &["node3: repmgr.nodes"],
         anew: &[],
     },
