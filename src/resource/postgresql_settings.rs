@@ -12,6 +12,9 @@ use crate::postgres::ident::{quote_ident, quote_setting};
 use crate::postgres::setting::{self, HOT_STANDBY, alike, larger, same, with_unit};
 use crate::problem::{Problem, did_you_mean};
 
+/// Texts that PostgreSQL reads in any case, and shows in its own: `iso, mdy` as `ISO, MDY`.
+const ANY_CASE: [&str; 4] = ["client_encoding", "datestyle", "log_timezone", "timezone"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
@@ -227,7 +230,7 @@ impl Resource for PostgresqlSettings {
         let dropped = self.dropped(server, &wanted);
         for (name, value) in wanted.iter().chain(&dropped) {
             if let Some(running) = server.settings.get(name)
-                && differs(value, running)
+                && differs(name, value, running)
             {
                 let after = if running.context == "postmaster" {
                     format!("{value} (waits for a restart)")
@@ -283,7 +286,7 @@ impl Resource for PostgresqlSettings {
         }
         for (name, value) in wanted.into_iter().chain(dropped) {
             if let Some(running) = server.settings.get_mut(&name) {
-                let differs = differs(&value, running);
+                let differs = differs(&name, &value, running);
                 if running.context == "postmaster" {
                     running.pending_restart = differs;
                     running.waiting = differs.then_some(value);
@@ -308,14 +311,19 @@ fn lowers(wanted: &BTreeMap<String, String>, view: &View<'_>) -> bool {
     })
 }
 
-fn differs(wanted: &str, running: &Setting) -> bool {
-    wanted != running.raw
-        && !same(
-            wanted,
-            &running.raw,
-            running.unit.as_deref(),
-            &running.vartype,
-        )
+fn differs(name: &str, wanted: &str, running: &Setting) -> bool {
+    if wanted == running.raw {
+        return false;
+    }
+    let same =
+        |wanted: &str, raw: &str| same(wanted, raw, running.unit.as_deref(), &running.vartype);
+    if ANY_CASE.contains(&name) {
+        return !same(
+            &wanted.to_ascii_lowercase(),
+            &running.raw.to_ascii_lowercase(),
+        );
+    }
+    !same(wanted, &running.raw)
 }
 
 /// Makes the server read its files again.

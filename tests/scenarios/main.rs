@@ -9,9 +9,11 @@ mod drift;
 mod former;
 mod kill;
 mod lab;
+mod literal;
 mod members;
 mod plans;
 mod promise;
+mod refused;
 mod releases;
 mod restart;
 mod snapshot;
@@ -55,6 +57,14 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",
         bootstrap::as_a_user_with_sudo,
+    ),
+    (
+        "an_inventory_is_taken_literally_and_nothing_leaks",
+        literal::is_literal_and_leaks_nothing,
+    ),
+    (
+        "hosts_that_are_refused_stay_as_they_are",
+        refused::leaves_hosts_as_they_are,
     ),
     ("a_kept_plan_is_refused_when_stale", bootstrap::stale_plan),
     ("a_second_apply_changes_nothing", again::changes_nothing),

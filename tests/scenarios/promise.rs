@@ -221,7 +221,8 @@ fn conninfo(lab: &Lab) -> String {
     lab.pgha("conninfo", &["--show-password"]).exits(0).line()
 }
 
-fn connect_and_ask(conninfo: &str, sql: &str) -> Result<String, String> {
+/// As [`query`], with a connection string.
+pub fn connect_and_ask(conninfo: &str, sql: &str) -> Result<String, String> {
     let asked = async {
         let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await?;
         tokio::spawn(connection);
