@@ -16,6 +16,9 @@ as() {
 }
 "#;
 
+/// What the prelude says of a user who may not do what scripts do.
+pub const NOT_ROOT: &str = "not root";
+
 /// `word` as one word of `/bin/sh`, whatever is in it (no NUL can be: input is refused with one).
 pub fn quote(word: &str) -> String {
     let plain = !word.is_empty()

@@ -327,6 +327,49 @@ fn the_primary_is_not_restarted_unasked() {
 }
 
 #[test]
+fn a_former_primary_is_never_started_beside_the_new_one() {
+    let site = Site::new(INVENTORY);
+    let mut world = site.converged();
+    let old = world.get_mut("node1").unwrap();
+    old.server = None;
+    old.units.get_mut("repmgrd").unwrap().active = "activating".to_owned();
+    world
+        .get_mut("node2")
+        .unwrap()
+        .server
+        .as_mut()
+        .unwrap()
+        .in_recovery = false;
+    world
+        .get_mut("node2")
+        .unwrap()
+        .data
+        .as_mut()
+        .unwrap()
+        .standby_signal = false;
+    let (plan, after) = site.predict(&world).unwrap();
+    let touched = changes(&plan);
+    assert!(touched.contains(&"pooler1: template /etc/pgbouncer/databases.ini".to_owned()));
+    assert!(
+        touched
+            .iter()
+            .all(|change| !change.starts_with("node1: postgresql_server")),
+        "{touched:?}"
+    );
+    assert!(
+        plan.held[0].what.contains("former primary"),
+        "{:?}",
+        plan.held
+    );
+    assert!(after["node1"].server.is_none());
+    let slots = &after["node2"].server.as_ref().unwrap().slots;
+    assert!(
+        !slots.contains_key("repmgr_slot_1"),
+        "WAL would pile up in it"
+    );
+}
+
+#[test]
 fn states_that_could_cost_data_are_refused() {
     let site = Site::new(INVENTORY);
     type Harm = fn(&mut BTreeMap<String, Facts>);

@@ -58,19 +58,7 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     let mut prepared = Prepared::new(common)?;
     let _alone = match mode {
         Mode::Plan => None,
-        Mode::ShowAndRun | Mode::Run => match Alone::take(&common.inputs.inventory)? {
-            Taken::AtOnce(alone) => Some(alone),
-            Taken::Busy(queue) => {
-                let process = queue
-                    .process
-                    .map_or_else(String::new, |id| format!(" (process {id})"));
-                eprintln!("waiting for another apply with this inventory{process} to end");
-                let alone = unless_asked(async { Ok(queue.wait().await?) }).await?;
-                // It may have made secrets.
-                prepared = Prepared::new(common)?;
-                Some(alone)
-            }
-        },
+        Mode::ShowAndRun | Mode::Run => Some(turn(common, &mut prepared).await?),
     };
     let (mut fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     if let Some(kept) = kept
@@ -126,6 +114,22 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
     } else {
         problems.exit_code()
     })
+}
+
+/// Waits until no other apply with this inventory is at work.
+async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problems> {
+    let queue = match Alone::take(&common.inputs.inventory)? {
+        Taken::AtOnce(alone) => return Ok(alone),
+        Taken::Busy(queue) => queue,
+    };
+    let process = queue
+        .process
+        .map_or_else(String::new, |id| format!(" (process {id})"));
+    eprintln!("waiting for another apply with this inventory{process} to end");
+    let alone = unless_asked(async { Ok(queue.wait().await?) }).await?;
+    // It may have made secrets.
+    *prepared = Prepared::new(common)?;
+    Ok(alone)
 }
 
 /// Makes the secrets that are missing, runs the plan, and plans again: what is left then is not as predicted.

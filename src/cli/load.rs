@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -165,12 +166,15 @@ fn is_yaml(path: &Path) -> bool {
 /// Reads one file of the user's.
 fn read(path: &Path) -> Result<Arc<Source>, Problem> {
     let shown = path.display();
-    let failed = |error: &dyn std::fmt::Display| {
-        Problem::input(format!("`{shown}` cannot be read")).because(error)
+    let failed = |error: std::io::Error| {
+        Problem::input(format!("`{shown}` cannot be read"))
+            .hint(unreadable(&error))
+            .because(error)
     };
-    let metadata = fs::metadata(path).map_err(|error| failed(&error))?;
+    let metadata = fs::metadata(path).map_err(failed)?;
     if metadata.is_dir() {
-        return Err(Problem::input(format!("`{shown}` is a folder, not a file")));
+        return Err(Problem::input(format!("`{shown}` is a folder, not a file"))
+            .hint("name the file in it"));
     }
     if metadata.len() > LARGEST {
         return Err(Problem::input(format!(
@@ -182,14 +186,25 @@ fn read(path: &Path) -> Result<Arc<Source>, Problem> {
             crate::size::bytes(LARGEST)
         )));
     }
-    let bytes = fs::read(path).map_err(|error| failed(&error))?;
+    let bytes = fs::read(path).map_err(failed)?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        Problem::input(format!("`{shown}` is no UTF-8 text")).because(error.utf8_error())
+        Problem::input(format!("`{shown}` is no UTF-8 text"))
+            .because(error.utf8_error())
+            .hint("save it as UTF-8")
     })?;
     Ok(Arc::new(Source {
         name: shown.to_string(),
         text,
     }))
+}
+
+/// What to do about a file that cannot be read.
+fn unreadable(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "check the path; it is taken from the folder that pgha runs in",
+        ErrorKind::PermissionDenied => "it must be yours to read",
+        _ => "it must be a file that can be read",
+    }
 }
 
 /// OpenSSH refuses a key that others can read, with many words and late; say it before any host is touched.
@@ -209,6 +224,12 @@ fn check_keys(inventory: &Inventory) -> Result<(), Problems> {
                     "the private key `{}` cannot be read",
                     key.display()
                 ))
+                .hint(match error.kind() {
+                    ErrorKind::NotFound => {
+                        "a path in an inventory is relative to it, or begins with `/` or `~`"
+                    }
+                    _ => unreadable(&error),
+                })
                 .because(error),
             ),
             Ok(file) => {

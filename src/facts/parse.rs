@@ -11,6 +11,7 @@ use super::{
     DataDirectory, Facts, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit,
 };
 use crate::problem::Problem;
+use crate::secret::is_forbidden;
 
 /// What each section printed on stdout, and whether it exited 0.
 pub type Answers = BTreeMap<Section, Answer>;
@@ -122,7 +123,9 @@ fn paths(facts: &mut Facts, lines: &[String]) {
             let text = STANDARD
                 .decode(encoded)
                 .ok()
-                .and_then(|bytes| String::from_utf8(bytes).ok());
+                .and_then(|bytes| String::from_utf8(bytes).ok())
+                // A host must not be able to name a secret that it is then sent.
+                .filter(|text| !text.contains(is_forbidden));
             if let Some(Path::File { content, .. }) = facts.paths.get_mut(path) {
                 *content = text;
             }

@@ -6,15 +6,13 @@ use super::{Database, User, Variables, hba};
 use crate::problem::{Problem, Span, did_you_mean};
 use crate::yaml::Node;
 
-const ATTRIBUTES: [&str; 14] = [
+const ATTRIBUTES: [&str; 12] = [
     "SUPERUSER",
     "NOSUPERUSER",
     "CREATEDB",
     "NOCREATEDB",
     "CREATEROLE",
     "NOCREATEROLE",
-    "INHERIT",
-    "NOINHERIT",
     "LOGIN",
     "NOLOGIN",
     "REPLICATION",
@@ -175,15 +173,12 @@ impl Rules<'_> {
 
     fn attribute(&mut self, place: Option<Span>, attribute: &str) {
         let upper = attribute.to_ascii_uppercase();
-        let is_limit = upper
-            .strip_prefix("CONNECTION LIMIT ")
-            .is_some_and(|limit| limit.trim().parse::<i32>().is_ok_and(|limit| limit >= -1));
-        if is_limit || ATTRIBUTES.contains(&upper.as_str()) {
+        if ATTRIBUTES.contains(&upper.as_str()) {
             return;
         }
         let hint = match did_you_mean(&upper, ATTRIBUTES) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => "attributes are `CREATEDB`, `CREATEROLE`, `REPLICATION`, `NOLOGIN`, … and `CONNECTION LIMIT n`".to_owned(),
+            None => "attributes are `SUPERUSER`, `CREATEDB`, `CREATEROLE`, `REPLICATION`, `BYPASSRLS` and `NOLOGIN`".to_owned(),
         };
         self.say(
             place,

@@ -8,7 +8,7 @@ use super::{Plan, Topology};
 use crate::facts::{Facts, Probe, Probes, Release, bare};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Kind, Problem, Problems};
 use crate::secret::Secrets;
 use crate::template::Engine;
 
@@ -90,7 +90,14 @@ impl Declaration<'_> {
                 .map(|host| (host.clone(), bare(release)))
                 .collect();
             let secrets = Secrets::default();
-            self.plan(world.clone(), &secrets)?;
+            if let Err(found) = self.plan(world.clone(), &secrets) {
+                // What is refused there is a state of hosts that nobody has; the real ones are planned for themselves.
+                let is_declared = |problem: &Problem| problem.kind == Kind::Input;
+                let wrong: Vec<Problem> = found.0.into_iter().filter(is_declared).collect();
+                if !wrong.is_empty() {
+                    return Err(Problems(wrong));
+                }
+            }
             let topology = Topology::discover(self.inventory, &world)?;
             let walk = Walk::new(self, world, topology, &secrets);
             for play in &self.playbook.plays {

@@ -28,6 +28,7 @@ pub fn host(view: &View<'_>) -> Value {
         primary_address => primary.map(|member| member.address.clone()),
         primary_port => primary.map(|member| member.port),
         is_primary => view.is_primary(),
+        is_former_primary => view.is_former_primary(view.host),
         automatic_failover => topology.members.len() >= AUTOMATIC,
         postgresql_version => view.version(),
         postgresql_data_directory => view.data_directory(),

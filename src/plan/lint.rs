@@ -74,11 +74,31 @@ fn disrupts(change: &Change) -> bool {
             unit.starts_with("postgresql")
                 && matches!(action, ServiceAction::Stop | ServiceAction::Restart)
         }
+        Op::Run { argv, .. } => stops(argv),
         _ => false,
     })
 }
 
-/// Whether a command deletes `data`, or what it is in. A shell could hide it; this finds the honest mistake.
+/// Whether a command stops or restarts PostgreSQL. A shell could hide it; this finds the honest mistake.
+fn stops(argv: &[String]) -> bool {
+    let says = |words: &[&str]| argv.iter().any(|word| words.contains(&word.as_str()));
+    let verbs = ["stop", "restart", "try-restart", "kill"];
+    match program(argv) {
+        "systemctl" | "service" => {
+            says(&verbs) && argv.iter().any(|word| word.starts_with("postgresql"))
+        }
+        "pg_ctl" | "pg_ctlcluster" => says(&verbs),
+        _ => false,
+    }
+}
+
+/// The name of a command's program, without its folder.
+fn program(argv: &[String]) -> &str {
+    argv.first()
+        .map_or("", |path| path.rsplit('/').next().unwrap_or(path))
+}
+
+/// Whether a command deletes `data`, what it is in, or folders in it. A shell could hide it; this finds the honest mistake.
 fn removes(op: &Op, data: &str) -> bool {
     let covers = |path: &str| {
         let path = path.trim_end_matches(['/', '*']);
@@ -89,11 +109,22 @@ fn removes(op: &Op, data: &str) -> bool {
     };
     match op {
         Op::Run { argv, .. } => {
-            let program = argv
-                .first()
-                .map_or("", |path| path.rsplit('/').next().unwrap_or(path));
-            matches!(program, "rm" | "shred" | "pg_dropcluster")
-                && (program == "pg_dropcluster" || argv.iter().skip(1).any(|path| covers(path)))
+            let is_inside = |path: &str| {
+                path.strip_prefix(data)
+                    .is_some_and(|rest| rest.starts_with('/'))
+            };
+            let flags = argv.iter().filter(|word| word.starts_with('-'));
+            let recursive = flags
+                .filter(|flag| !flag.starts_with("--") || *flag == "--recursive")
+                .any(|flag| flag.contains(['r', 'R']));
+            match program(argv) {
+                "pg_dropcluster" => true,
+                "rm" | "shred" => argv
+                    .iter()
+                    .skip(1)
+                    .any(|path| covers(path) || recursive && is_inside(path)),
+                _ => false,
+            }
         }
         Op::RemoveFile { path } => covers(path),
         _ => false,

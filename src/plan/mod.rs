@@ -1,5 +1,6 @@
 //! The plan: a value that is shown, stored, and interpreted.
 
+mod argument;
 mod build;
 mod change;
 mod context;

@@ -155,7 +155,11 @@ fn primary(
     let with_data: Vec<(&String, &DataDirectory)> = seen()
         .filter_map(|(name, facts)| Some((name, facts.data.as_ref()?)))
         .collect();
-    if with_data.is_empty() {
+    // Data that cannot be read says nothing; `same_cluster` refuses it.
+    if !with_data
+        .iter()
+        .any(|(_, data)| data.system_identifier.is_some())
+    {
         return Ok((inventory.cluster.initial_primary.clone(), false));
     }
     let stopped: Vec<&(&String, &DataDirectory)> = with_data

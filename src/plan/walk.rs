@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use indexmap::IndexMap;
 use minijinja::{Value, context};
 
+use super::argument::argument_of;
 use super::{Change, Declaration, Held, Plan, Stage, Topology};
 use crate::facts::{Facts, Probes, Time};
 use crate::inventory::select;
 use crate::playbook::{Play, Step};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Kind, Problem, Problems};
 use crate::resource::{self, Draft, Resource, Verdict, View};
 use crate::secret::Secrets;
 use crate::template::value;
@@ -123,10 +124,15 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let told = |problem: Problem| {
-                let problem = if problem.span.is_some() {
+                let problem = if problem.span.is_some() || problem.kind != Kind::Input {
+                    // What a host is like is no mistake in a playbook.
                     problem
                 } else {
-                    problem.at(&step.span)
+                    let arguments = self.declaration.engine.node(&step.arguments, &context);
+                    let argument = arguments
+                        .ok()
+                        .and_then(|arguments| argument_of(&problem.what, &arguments));
+                    problem.at(&argument.unwrap_or_else(|| step.span.clone()))
                 };
                 problem.on(host).step(&step.name)
             };
@@ -241,7 +247,9 @@ impl<'a> Walk<'a> {
                 .iter()
                 .map(|item| context! { item => value(&item.to_json()), ..base.clone() })
                 .collect()),
-            _ => Err(Problem::input("`loop` must be a list").at(&list.span)),
+            _ => Err(Problem::input("`loop` must be a list")
+                .at(&list.span)
+                .hint("write a list, or a template that gives one: `loop: \"{{ names }}\"`")),
         }
     }
 
@@ -262,7 +270,9 @@ impl<'a> Walk<'a> {
         let engine = self.declaration.engine;
         let arguments: Node = engine.node(&step.arguments, context)?;
         resource::declare(&step.kind.text, &arguments, &|template| {
-            engine.file(template, &step.arguments.span, context)
+            let named = argument_of(&format!("`{template}`"), &arguments);
+            let span = named.unwrap_or_else(|| step.arguments.span.clone());
+            engine.file(template, &span, context)
         })
     }
 }

@@ -68,6 +68,17 @@ pub fn same(written: &str, raw: &str, unit: Option<&str>, vartype: &str) -> bool
     }
 }
 
+/// Whether two texts, as they stand in files, give the same value.
+pub fn alike(one: &str, other: &str, unit: Option<&str>, vartype: &str) -> bool {
+    one == other
+        || match number(other, unit) {
+            Some(raw) if matches!(vartype, "integer" | "real") => {
+                same(one, &raw.to_string(), unit, vartype)
+            }
+            _ => same(one, other, unit, vartype),
+        }
+}
+
 /// A number in multiples of `unit`; `None` if it is none.
 fn number(written: &str, unit: Option<&str>) -> Option<f64> {
     let end = written
@@ -163,6 +174,9 @@ mod tests {
         assert!(!same("1GB", "1024", Some("ms"), "integer"));
         assert!(same("0.9", "0.9", None, "real"));
         assert!(!same("2", "3", None, "integer"));
+        assert!(alike("1s", "1000", Some("ms"), "integer"));
+        assert!(alike("16MB", "16384kB", Some("kB"), "integer"));
+        assert!(!alike("1s", "2s", Some("ms"), "integer"));
         assert_eq!(with_unit("16384", Some("8kB")), "131072kB");
         assert_eq!(with_unit("-1", Some("ms")), "-1");
         assert_eq!(with_unit("8", None), "8");

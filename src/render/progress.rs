@@ -133,6 +133,7 @@ impl Live {
                 Purpose::Probe => {
                     let looking = self.looking("looking at");
                     looking.verb = "looking at";
+                    looking.left.insert(host.clone());
                     looking.tell();
                 }
                 Purpose::Stage => {}
@@ -143,7 +144,7 @@ impl Live {
                     looking.tell();
                 }
             },
-            Event::Probed { host } => {
+            Event::Connected { host } | Event::Probed { host } => {
                 if let Some(looking) = &mut self.looking {
                     looking.left.remove(host);
                     looking.tell();

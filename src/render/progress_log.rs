@@ -73,10 +73,22 @@ impl Log {
                 host,
                 purpose: Purpose::Verify,
             } => self.look_again(host, now),
-            Event::Exchange { .. } => Vec::new(),
-            Event::Probed { host } => {
+            Event::Exchange {
+                host,
+                purpose: Purpose::Probe,
+            } => {
                 if let Some(looking) = &mut self.looking {
-                    looking.verb = "looking at";
+                    if looking.verb != "looking at" {
+                        looking.verb = "looking at";
+                        looking.told = now;
+                    }
+                    looking.left.insert(host.clone());
+                }
+                Vec::new()
+            }
+            Event::Exchange { .. } => Vec::new(),
+            Event::Connected { host } | Event::Probed { host } => {
+                if let Some(looking) = &mut self.looking {
                     looking.left.remove(host);
                 }
                 Vec::new()
@@ -424,14 +436,14 @@ mod tests {
         let connecting = log.lines(&Event::Connecting { hosts }, Duration::ZERO);
         assert_eq!(connecting, ["connecting to 2 hosts"]);
         log.lines(
-            &Event::Probed {
+            &Event::Connected {
                 host: "node1".into(),
             },
             Duration::from_secs(1),
         );
         assert_eq!(
             log.beat(Duration::from_secs(10)),
-            ["still looking at node2 (10 s)"]
+            ["still connecting to node2 (10 s)"]
         );
         log.lines(&Event::Looked, Duration::from_secs(11));
         assert!(log.beat(Duration::from_secs(60)).is_empty());

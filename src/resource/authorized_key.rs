@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::file::File;
 use super::{OneFile, View};
 use crate::facts::{Path, Probe};
+use crate::problem::Problem;
 use crate::secret::Text;
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,23 @@ impl OneFile for AuthorizedKey {
         vec![Probe::Content(self.path.clone())]
     }
 
+    fn check(&self, view: &View<'_>) -> Result<(), Problem> {
+        let key = self.key.trim();
+        if key.is_empty() || key.contains('\n') {
+            return Err(Problem::input("`key` is one key, on one line")
+                .hint("make a step for each key, or a `loop`"));
+        }
+        match view.path(&self.path) {
+            Path::File { content: None, .. } => Err(Problem::refused(format!(
+                "the keys in `{}` cannot be read",
+                self.path
+            ))
+            .because("it is larger than 64 KiB, or no text")
+            .hint("pgha keeps the keys that are there: make it a text that it can read")),
+            _ => Ok(()),
+        }
+    }
+
     /// The file with the key in it.
     fn file(&self, view: &View<'_>) -> File {
         let seen = match view.path(&self.path) {
@@ -35,11 +53,11 @@ impl OneFile for AuthorizedKey {
             } => content.as_str(),
             _ => "",
         };
-        let key = Text::parse(self.key.trim());
-        let there = key
-            .reveal(view.secrets)
-            .is_ok_and(|key| seen.lines().any(|line| line.trim() == key.trim()));
-        let content = if there {
+        let revealed = |text: &str| Text::parse(text.trim()).reveal(view.secrets).ok();
+        let key = revealed(&self.key);
+        let is_key =
+            |line: &str| line.trim() == self.key.trim() || key.is_some() && revealed(line) == key;
+        let content = if seen.lines().any(is_key) {
             seen.to_owned()
         } else {
             let gap = if seen.is_empty() || seen.ends_with('\n') {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::file::root;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Path, Probe};
 use crate::plan::{Action, Guard};
 use crate::problem::Problem;
 
@@ -47,10 +47,21 @@ impl Resource for Command {
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         if self.argv.is_empty() {
-            return Err(Problem::input("`argv` is empty"));
+            return Err(Problem::input("`argv` is empty")
+                .hint("write the command and its arguments, each an item of the list"));
+        }
+        if self.creates.is_some() && self.unless.is_some() {
+            return Err(
+                Problem::input("`command` takes `creates` or `unless`, not both")
+                    .hint("`unless` can test for a path too: `[test, -e, PATH]`"),
+            );
         }
         let action = match self.done() {
             Some(condition) if view.facts().conditions.get(&condition) == Some(&true) => {
+                return Ok(Verdict::AsDeclared);
+            }
+            // An earlier step writes it.
+            Some(Condition::PathExists { path }) if !view.path(&path).is_absent() => {
                 return Ok(Verdict::AsDeclared);
             }
             Some(_) => Action::Update,
@@ -65,6 +76,11 @@ impl Resource for Command {
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
         if let Some(condition) = self.done() {
+            if let Condition::PathExists { path } = &condition
+                && let Some(path) = facts.paths.get_mut(path)
+            {
+                *path = Path::Unknown;
+            }
             facts.conditions.insert(condition, true);
         }
     }

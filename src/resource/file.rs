@@ -73,7 +73,7 @@ impl File {
     }
 
     fn has_secrets(&self) -> bool {
-        self.text().secrets().next().is_some()
+        has_secrets(&self.text())
     }
 
     /// The hash of the declared content, unless a secret in it is yet to be made.
@@ -157,7 +157,7 @@ impl File {
                 Path::File {
                     content: Some(content),
                     ..
-                } => Before::Content(content.clone()),
+                } if !has_secrets(&Text::parse(content)) => Before::Content(content.clone()),
                 Path::File {
                     modified: Time::Planned(_),
                     ..
@@ -197,9 +197,14 @@ impl File {
             modified,
             sha256: self.sha256(view),
             witness: None,
-            content: (!self.has_secrets()).then(|| self.content.clone().unwrap_or_default()),
+            // With the secrets as markers: a later step may add to it.
+            content: self.content.clone(),
         }
     }
+}
+
+fn has_secrets(text: &Text) -> bool {
+    text.secrets().next().is_some()
 }
 
 /// What must still be at `path` when the change is made.

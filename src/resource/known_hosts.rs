@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::{OneFile, View};
+use crate::facts::Path;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +27,14 @@ impl OneFile for KnownHosts {
         self.path.clone()
     }
 
-    fn file(&self, _: &View<'_>) -> File {
+    fn file(&self, view: &View<'_>) -> File {
+        let seen = match view.path(&self.path) {
+            Path::File {
+                content: Some(content),
+                ..
+            } => content.as_str(),
+            _ => "",
+        };
         let mut lines: Vec<String> = self
             .hosts
             .iter()
@@ -36,9 +44,17 @@ impl OneFile for KnownHosts {
                 } else {
                     format!("{},{}", host.name, host.address)
                 };
-                host.host_keys
-                    .iter()
-                    .map(move |key| format!("{names} {key}\n"))
+                let own = host.host_keys.iter().map(|key| format!("{names} {key}\n"));
+                let mut lines: Vec<String> = own.collect();
+                if lines.is_empty() {
+                    // A host that could not be asked, outside the limit, stays known as it is.
+                    let kept = seen.lines().filter(|line| {
+                        line.split_once(' ')
+                            .is_some_and(|(known, _)| known == names)
+                    });
+                    lines.extend(kept.map(|line| format!("{line}\n")));
+                }
+                lines
             })
             .collect();
         // The inventory's order must not matter.

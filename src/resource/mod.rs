@@ -1,5 +1,6 @@
 //! One kind of thing that pgha can look at and change: one file each. No resource knows whether a plan will be run.
 
+mod argument;
 mod authorized_key;
 mod command;
 mod directory;
@@ -58,6 +59,11 @@ trait OneFile {
     /// The file as it must be.
     fn file(&self, view: &View<'_>) -> file::File;
 
+    /// Whether that file can be meant.
+    fn check(&self, _: &View<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
         self.file(view).probes(view)
     }
@@ -73,6 +79,7 @@ impl<F: OneFile> Resource for F {
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        self.check(view)?;
         self.file(view).verdict(view)
     }
 
@@ -94,6 +101,7 @@ macro_rules! kinds {
         /// # Errors
         /// An argument is unknown, missing or of the wrong type.
         pub fn declare(kind: &str, arguments: &Node, templates: Templates<'_>) -> Result<Box<dyn Resource>, Problems> {
+            argument::check(arguments)?;
             match kind {
                 $($name => {
                     let declared: $type = decode(arguments, kind)?;

@@ -14,6 +14,9 @@ use crate::problem::Problem;
 pub struct PgbouncerConfig {
     /// The files that it reads; one that is newer than the last reload needs one.
     files: Vec<String>,
+    /// The files of its unit; one that is newer than the process needs a restart.
+    #[serde(default)]
+    unit_files: Vec<String>,
     /// What `SHOW CONFIG` must say of settings that only a restart changes. Others are followed by their file.
     settings: BTreeMap<String, serde_json::Value>,
     /// Where each database must lead.
@@ -55,6 +58,7 @@ impl Resource for PgbouncerConfig {
         ];
         self.files
             .iter()
+            .chain(&self.unit_files)
             .cloned()
             .map(Probe::Path)
             .chain(own)
@@ -69,6 +73,13 @@ impl Resource for PgbouncerConfig {
             unit: UNIT.to_owned(),
             action,
         };
+        let older_than = self
+            .unit_files
+            .iter()
+            .find(|path| view.path(path).modified() > unit.started);
+        if unit.needs_daemon_reload || older_than.is_some() {
+            draft = draft.op(Op::ReloadUnits);
+        }
         if !unit.enabled {
             draft.action = Action::Update;
             draft = draft
@@ -98,6 +109,11 @@ impl Resource for PgbouncerConfig {
                     draft.action = Action::Restart;
                     draft = draft
                         .field(name, running, wanted)
+                        .op(act(ServiceAction::Restart));
+                } else if let Some(path) = older_than {
+                    draft.action = Action::Restart;
+                    draft = draft
+                        .field("process", format!("older than {path}"), "started anew")
                         .op(act(ServiceAction::Restart));
                 } else {
                     // `*` stands for databases that are not listed before somebody asks for them.
@@ -129,10 +145,19 @@ impl Resource for PgbouncerConfig {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let only_at_boot = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.ops.len() == 1 && draft.action == Action::Update,
+            _ => true,
+        };
         let unit = facts.units.entry(UNIT.to_owned()).or_default();
+        if only_at_boot {
+            unit.enabled = true;
+            return;
+        }
         unit.active = "active".to_owned();
         unit.sub = "running".to_owned();
         unit.enabled = true;
+        unit.needs_daemon_reload = false;
         unit.started = view.now;
         unit.changed = view.now;
         let pooler = facts.pooler.get_or_insert_default();

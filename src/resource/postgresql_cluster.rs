@@ -41,8 +41,15 @@ impl Resource for PostgresqlCluster {
         }
         if view.topology.exists {
             return Err(Problem::refused(
-                "there is a cluster already, and this is not its primary",
-            ));
+                "there is a cluster already, and this host has no data of it",
+            )
+            .hint("`standby_clone` makes it a member"));
+        }
+        if !view.is_primary() {
+            return Err(Problem::refused(
+                "only one member's data directory is made anew: the primary's",
+            )
+            .hint("`hosts: primary` in the play means it; `standby_clone` is for the others"));
         }
         let build = build_directory(view);
         let initdb = [
@@ -84,7 +91,15 @@ pub fn new_directory_probes(view: &View<'_>) -> Vec<Probe> {
         view.cluster_probe(),
         Probe::Path(view.config_file()),
         Probe::Path(build_directory(view)),
+        Probe::Path(parent_directory(view)),
     ]
+}
+
+fn parent_directory(view: &View<'_>) -> String {
+    match view.data_directory().rsplit_once('/') {
+        Some((parent, _)) if !parent.is_empty() => parent.to_owned(),
+        _ => "/".to_owned(),
+    }
 }
 
 /// Where a data directory is built; it is moved into place when it is whole, so a half-made one is never taken for one.
@@ -92,7 +107,8 @@ pub fn build_directory(view: &View<'_>) -> String {
     format!("{}.pgha-new", view.data_directory())
 }
 
-/// Clears what an interrupted build left, and makes the parent directory.
+/// Clears what an interrupted build left, and makes the build directory, with its parent where there is none: one that is
+/// there may be `/srv` or `/`, and stays whose it is.
 pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
     let build = build_directory(view);
     draft = draft.guard(Guard::NoCluster {
@@ -101,22 +117,17 @@ pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
     if !view.path(&build).is_absent() {
         draft = draft.run("root", ["rm", "-rf", "--", build.as_str()]);
     }
-    let parent = match view.data_directory().rsplit_once('/') {
-        Some((parent, _)) if !parent.is_empty() => parent.to_owned(),
-        _ => "/".to_owned(),
+    let owned = |path: String, mode: &str| Op::MakeDirectory {
+        path,
+        mode: mode.to_owned(),
+        owner: "postgres".to_owned(),
+        group: "postgres".to_owned(),
     };
-    draft.run(
-        "root",
-        [
-            "install",
-            "-d",
-            "-o",
-            "postgres",
-            "-g",
-            "postgres",
-            parent.as_str(),
-        ],
-    )
+    let parent = parent_directory(view);
+    if parent != "/" && view.path(&parent).is_absent() {
+        draft = draft.op(owned(parent, "0755"));
+    }
+    draft.op(owned(build, "0700"))
 }
 
 /// Makes Debian's tools know the data directory, unless they do: `pg_createcluster` takes an existing one in, and moves
@@ -187,4 +198,12 @@ pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
         }
     }
     facts.paths.insert(build_directory(view), Path::Absent);
+    let parent = facts.paths.entry(parent_directory(view)).or_default();
+    if parent.is_absent() {
+        *parent = Path::Directory {
+            mode: "0755".to_owned(),
+            owner: "postgres".to_owned(),
+            group: "postgres".to_owned(),
+        };
+    }
 }

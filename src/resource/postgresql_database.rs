@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::{is_primary, sql};
+use super::postgresql_role::{on_primary, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Database, Facts, Probe};
 use crate::plan::Action;
@@ -50,7 +50,7 @@ impl Resource for PostgresqlDatabase {
                 )),
             _ => return Ok(Verdict::AsDeclared),
         };
-        Ok(draft.guard(is_primary(view)).into())
+        Ok(draft.guard(on_primary(view)?).into())
     }
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::is_primary;
+use super::postgresql_role::on_primary;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Op};
@@ -37,7 +37,7 @@ impl Resource for PostgresqlExtension {
             return Ok(Verdict::AsDeclared);
         }
         Ok(Draft::new(Action::Create)
-            .guard(is_primary(view))
+            .guard(on_primary(view)?)
             .op(Op::Sql {
                 port: view.port(),
                 database: self.database.clone(),

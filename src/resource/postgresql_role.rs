@@ -56,6 +56,19 @@ impl PostgresqlRole {
         Ok(role)
     }
 
+    /// A verifier is that of a whole password: text around a secret would become part of the verifier, not of the password.
+    fn whole_password(&self) -> Result<(), Problem> {
+        let text = Text::parse(self.password.as_deref().unwrap_or_default());
+        if text.pieces().len() < 2 {
+            return Ok(());
+        }
+        Err(Problem::input(format!(
+            "the password of `{}` is more than one secret",
+            self.name
+        ))
+        .hint("write `{{ secret('NAME') }}` and nothing around it"))
+    }
+
     fn verifier(&self) -> Option<Text> {
         let password = self.password.as_deref()?;
         Some(
@@ -103,6 +116,7 @@ impl Resource for PostgresqlRole {
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted()?;
+        self.whole_password()?;
         let seen = view
             .server()
             .and_then(|server| server.roles.get(&self.name));
@@ -135,11 +149,9 @@ impl Resource for PostgresqlRole {
             } else {
                 "alter"
             };
-            let mut statement = format!("{verb} role {name} {}", clauses.join(" "));
-            if let Some(verifier) = secret {
-                // A verifier holds no quote: base64, digits, `$` and `:`.
-                statement.push_str(&format!(" PASSWORD '{}'", verifier.rendered()));
-            }
+            // A verifier holds no quote: base64, digits, `$` and `:`.
+            clauses.extend(secret.map(|verifier| format!("PASSWORD '{}'", verifier.rendered())));
+            let statement = format!("{verb} role {name} {}", clauses.join(" "));
             draft = draft.op(sql(view, statement.trim()));
         }
         let member_of = seen.map_or(&[][..], |role| &role.member_of);
@@ -156,7 +168,7 @@ impl Resource for PostgresqlRole {
         if draft.ops.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
-        Ok(draft.guard(is_primary(view)).into())
+        Ok(draft.guard(on_primary(view)?).into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
@@ -164,11 +176,13 @@ impl Resource for PostgresqlRole {
         let Some(server) = &mut facts.server else {
             return;
         };
-        role.password_sha256 = self.verifier_sha256(view);
-        role.member_of = server
-            .roles
-            .get(&self.name)
-            .map_or_else(Vec::new, |seen| seen.member_of.clone());
+        // What is not declared stays: other memberships, and a password.
+        let seen = server.roles.remove(&self.name).unwrap_or_default();
+        role.password_sha256 = match self.password {
+            Some(_) => self.verifier_sha256(view),
+            None => seen.password_sha256,
+        };
+        role.member_of = seen.member_of;
         for group in &self.member_of {
             if !role.member_of.contains(group) {
                 role.member_of.push(group.clone());
@@ -185,6 +199,21 @@ pub fn sql(view: &View<'_>, statement: &str) -> Op {
         database: "postgres".to_owned(),
         statement: statement.into(),
     }
+}
+
+/// The guard of what only a primary can do.
+///
+/// # Errors
+/// This host is not the primary, so the guard would fail.
+pub fn on_primary(view: &View<'_>) -> Result<Guard, Problem> {
+    if view.is_primary() {
+        return Ok(is_primary(view));
+    }
+    Err(
+        Problem::refused("only the primary can do this, and this is not it").hint(
+            "`hosts: primary` in the play means whichever host it is; standbys get it from there",
+        ),
+    )
 }
 
 /// A guard that this is still the primary that was seen.

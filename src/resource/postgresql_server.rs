@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Database, Facts, Probe, Role, Server};
-use crate::plan::{Action, Op};
+use crate::plan::{Action, Guard, Op};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,30 @@ impl Resource for PostgresqlServer {
         if view.server().is_some() {
             return Ok(Verdict::AsDeclared);
         }
+        if view.facts().data.is_none() {
+            return Err(Problem::refused(format!(
+                "there is nothing to start: `{}` holds no cluster",
+                view.data_directory()
+            ))
+            .hint("`postgresql_cluster` makes the primary's data directory, `standby_clone` a standby's"));
+        }
+        if view.is_former_primary(view.host) {
+            return Ok(Verdict::Held {
+                what: format!(
+                    "PostgreSQL stays stopped: its data are a former primary's, and `{}` is the primary now",
+                    view.topology.primary
+                ),
+                hint: "bring it back as a standby with `repmgr node rejoin`, or move its data directory away and apply: it is cloned anew".to_owned(),
+            });
+        }
+        // Looked at once more on the host: a second writable primary is the one thing that must never be started.
+        let signal = format!("{}/standby.signal", view.data_directory());
         Ok(Draft::new(Action::Start)
+            .guard(if view.is_primary() {
+                Guard::PathAbsent { path: signal }
+            } else {
+                Guard::PathExists { path: signal }
+            })
             .field("state", "stopped", "running")
             .op(start(view, self.timeout))
             .into())
@@ -40,7 +63,7 @@ impl Resource for PostgresqlServer {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Some(data) = &facts.data else { return };
-        if facts.server.is_some() {
+        if facts.server.is_some() || view.is_former_primary(view.host) {
             return;
         }
         let superuser = Role {

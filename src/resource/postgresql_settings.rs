@@ -9,8 +9,11 @@ use super::{Declared, Draft, Resource, Templates, Verdict, View};
 use crate::facts::{Facts, Probe, Server, Setting, Written};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
-use crate::postgres::setting::{self, HOT_STANDBY, larger, same, with_unit};
+use crate::postgres::setting::{self, HOT_STANDBY, alike, larger, same, with_unit};
 use crate::problem::{Problem, did_you_mean};
+
+/// Texts that PostgreSQL reads in any case, and shows in its own: `iso, mdy` as `ISO, MDY`.
+const ANY_CASE: [&str; 4] = ["client_encoding", "datestyle", "log_timezone", "timezone"];
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +45,7 @@ impl Declared for Arguments {
                 "`{}` has a line that is no setting: `{line}`",
                 self.src
             ))
+            .hint("write `name = value`, one to a line")
         })?;
         settings.extend(self.settings);
         Ok(PostgresqlSettings {
@@ -196,7 +200,17 @@ impl Resource for PostgresqlSettings {
         let overridden: Vec<&String> = server
             .overrides
             .keys()
-            .filter(|name| wanted.contains_key(*name))
+            .filter(|name| {
+                // One that says the same harms nothing: repmgrd leaves such after a failover.
+                let value = &server.overrides[*name];
+                let alike = |wanted: &String| match server.settings.get(*name) {
+                    Some(running) => {
+                        alike(wanted, value, running.unit.as_deref(), &running.vartype)
+                    }
+                    None => wanted == value,
+                };
+                wanted.get(*name).is_some_and(|wanted| !alike(wanted))
+            })
             .collect();
         let stale = view.path(&self.path).modified() > server.loaded
             || view.path(&Self::auto_conf(view)).modified() > server.loaded;
@@ -216,7 +230,7 @@ impl Resource for PostgresqlSettings {
         let dropped = self.dropped(server, &wanted);
         for (name, value) in wanted.iter().chain(&dropped) {
             if let Some(running) = server.settings.get(name)
-                && differs(value, running)
+                && differs(name, value, running)
             {
                 let after = if running.context == "postmaster" {
                     format!("{value} (waits for a restart)")
@@ -251,8 +265,12 @@ impl Resource for PostgresqlSettings {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let wanted = self.wanted(view);
+        let reloads = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.ops.contains(&reload(view)),
+            _ => false,
+        };
         self.file(view).settle(view, facts);
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.as_mut().filter(|_| reloads) else {
             return;
         };
         server.loaded = view.now;
@@ -268,7 +286,7 @@ impl Resource for PostgresqlSettings {
         }
         for (name, value) in wanted.into_iter().chain(dropped) {
             if let Some(running) = server.settings.get_mut(&name) {
-                let differs = differs(&value, running);
+                let differs = differs(&name, &value, running);
                 if running.context == "postmaster" {
                     running.pending_restart = differs;
                     running.waiting = differs.then_some(value);
@@ -293,14 +311,19 @@ fn lowers(wanted: &BTreeMap<String, String>, view: &View<'_>) -> bool {
     })
 }
 
-fn differs(wanted: &str, running: &Setting) -> bool {
-    wanted != running.raw
-        && !same(
-            wanted,
-            &running.raw,
-            running.unit.as_deref(),
-            &running.vartype,
-        )
+fn differs(name: &str, wanted: &str, running: &Setting) -> bool {
+    if wanted == running.raw {
+        return false;
+    }
+    let same =
+        |wanted: &str, raw: &str| same(wanted, raw, running.unit.as_deref(), &running.vartype);
+    if ANY_CASE.contains(&name) {
+        return !same(
+            &wanted.to_ascii_lowercase(),
+            &running.raw.to_ascii_lowercase(),
+        );
+    }
+    !same(wanted, &running.raw)
 }
 
 /// Makes the server read its files again.

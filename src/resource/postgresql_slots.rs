@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::{is_primary, sql};
+use super::postgresql_role::{on_primary, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Slot};
 use crate::plan::Action;
@@ -13,10 +13,11 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlSlots {}
 
-/// Slots that should be there and are not.
+/// Slots that should be there and are not. A former primary that stands still cannot use one, and WAL would pile up in it.
 fn missing(view: &View<'_>) -> Vec<String> {
     view.topology
         .standbys()
+        .filter(|member| !view.is_former_primary(&member.name))
         .map(|member| member.slot.clone())
         .filter(|slot| {
             !view
@@ -63,7 +64,7 @@ impl Resource for PostgresqlSlots {
         } else {
             Action::Create
         })
-        .guard(is_primary(view));
+        .guard(on_primary(view)?);
         for slot in missing {
             // `true`: WAL is kept from now on, not only from the first connection.
             let create = format!(

@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use super::postgresql_restart::streams;
+use super::postgresql_role::is_primary;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, NodeRecord, Probe};
-use crate::plan::{Action, Op, Shown};
+use crate::plan::{Action, Guard, Op, Shown};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -20,6 +21,7 @@ impl RepmgrRegistration {
     fn wanted(&self, view: &View<'_>) -> Result<NodeRecord, Problem> {
         let member = view.topology.member(view.host).ok_or_else(|| {
             Problem::input("only a host of group `postgres` can be registered with repmgr")
+                .hint("`hosts: postgres` in the play means them")
         })?;
         let primary = view.topology.member(&view.topology.primary);
         let standby = !view.is_primary();
@@ -87,6 +89,11 @@ impl Resource for RepmgrRegistration {
         let repmgr = view.program("repmgr");
         // `-F` is repmgr's idempotent form; what it would force has been verified here: role, and attachment below.
         let mut argv = vec![repmgr, "-f".to_owned(), self.config_file.clone()];
+        draft = draft.guard(if view.is_primary() {
+            is_primary(view)
+        } else {
+            Guard::IsStandby { port: view.port() }
+        });
         if view.is_primary() {
             argv.extend(["primary", "register", "-F"].map(str::to_owned));
         } else {

@@ -66,7 +66,7 @@ impl Resource for Service {
         let restart = self.newer(view, &self.restart_after, unit.started);
         let reload = self.newer(view, &self.reload_after, unit.changed);
         let mut draft = Draft::new(Action::Update);
-        if unit.needs_daemon_reload || restart.is_some_and(|path| path.ends_with(".service")) {
+        if unit.needs_daemon_reload || restart.is_some_and(|path| is_of_systemd(path)) {
             draft = draft.op(Op::ReloadUnits);
         }
         if let Some(enabled) = self.enabled
@@ -117,18 +117,35 @@ impl Resource for Service {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let action = match self.verdict(view) {
+            Ok(Verdict::Change(draft)) => draft.action,
+            _ => return,
+        };
         let unit = facts.units.entry(self.name.clone()).or_default();
         unit.load = "loaded".to_owned();
         unit.needs_daemon_reload = false;
         if let Some(enabled) = self.enabled {
             unit.enabled = enabled;
         }
-        let started = self.state == State::Started;
-        unit.active = if started { "active" } else { "inactive" }.to_owned();
-        unit.sub = if started { "running" } else { "dead" }.to_owned();
+        let (active, sub) = match action {
+            Action::Start | Action::Restart => ("active", "running"),
+            Action::Stop => ("inactive", "dead"),
+            Action::Reload => {
+                unit.changed = view.now;
+                return;
+            }
+            _ => return,
+        };
+        unit.active = active.to_owned();
+        unit.sub = sub.to_owned();
         unit.started = view.now;
         unit.changed = view.now;
     }
+}
+
+/// A unit file, or one that goes over it.
+fn is_of_systemd(path: &str) -> bool {
+    path.ends_with(".service") || path.contains("/systemd/system/")
 }
 
 fn on_off(value: bool) -> &'static str {

@@ -31,11 +31,15 @@ impl Resource for StandbyClone {
                 adopt(view, Draft::new(Action::Update)).map_or(Verdict::AsDeclared, Into::into)
             );
         }
+        let member = view.topology.member(view.host).ok_or_else(|| {
+            Problem::input("only a host of group `postgres` can be a standby")
+                .hint("`hosts: standbys` in the play means them")
+        })?;
+        if view.is_primary() {
+            return Err(Problem::refused("the primary cannot be a copy of itself")
+                .hint("`hosts: standbys` in the play means all other members"));
+        }
         enough_room(view)?;
-        let member = view
-            .topology
-            .member(view.host)
-            .ok_or_else(|| Problem::input("only a host of group `postgres` can be a standby"))?;
         let build = build_directory(view);
         let source = source(view);
         let basebackup = [

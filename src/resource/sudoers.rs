@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::{OneFile, View};
+use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +19,20 @@ pub struct Sudoers {
 impl OneFile for Sudoers {
     fn path(&self) -> String {
         format!("/etc/sudoers.d/{}", self.name)
+    }
+
+    fn check(&self, _: &View<'_>) -> Result<(), Problem> {
+        if self.name.is_empty() || self.name.contains(['.', '/']) || self.name.ends_with('~') {
+            return Err(Problem::input(format!(
+                "sudo would ignore `/etc/sudoers.d/{}`",
+                self.name
+            ))
+            .hint("`name` is a file name without `.` and `/`, and without `~` at its end"));
+        }
+        if self.commands.is_empty() {
+            return Err(Problem::input("`commands` is empty").hint("list at least one command"));
+        }
+        Ok(())
     }
 
     fn file(&self, _: &View<'_>) -> File {

@@ -44,6 +44,16 @@ impl<'a> View<'a> {
         self.host == self.topology.primary
     }
 
+    /// Whether a host is a former primary that stands still: a member that is not the primary, and whose data would make it
+    /// a writable one if it were started as it is.
+    pub fn is_former_primary(&self, host: &str) -> bool {
+        let writable = |facts: &Facts| {
+            let data = facts.data.as_ref();
+            facts.server.is_none() && data.is_some_and(|data| !data.standby_signal)
+        };
+        host != self.topology.primary && self.world.get(host).is_some_and(writable)
+    }
+
     /// The primary's server, as far as the plan has got.
     pub fn primary_server(&self) -> Option<&'a Server> {
         self.world.get(&self.topology.primary)?.server.as_ref()

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Probe, Time};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
@@ -78,8 +78,11 @@ impl Resource for WaitFor {
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let until = self.condition(view).ok_or_else(|| {
             Problem::input("`wait_for` takes exactly one of `sql`, `port` and `path`")
+                .hint("make one step for each thing that is waited for")
         })?;
-        if view.facts().conditions.get(&until) == Some(&true) {
+        // What held when it was looked at may be what an earlier change ends: a restart closes a port.
+        let unchanged = view.now == Time::Planned(0);
+        if unchanged && view.facts().conditions.get(&until) == Some(&true) {
             return Ok(Verdict::AsDeclared);
         }
         Ok(Draft::new(Action::Wait)

@@ -14,6 +14,10 @@ pub enum Event {
     Connecting {
         hosts: Vec<String>,
     },
+    /// A host's connection stands, or has failed.
+    Connected {
+        host: String,
+    },
     /// One exchange (one script, one answer) began on a host: the budget that tests count.
     Exchange {
         host: String,

@@ -39,7 +39,13 @@ impl Fleet {
         });
         let opened = join_all(connections().map(|(host, connection)| {
             let sessions = &sessions;
-            async move { (host, Shell::open(host, connection, sessions).await) }
+            async move {
+                let opened = Shell::open(host, connection, sessions).await;
+                events.tell(&Event::Connected {
+                    host: host.to_owned(),
+                });
+                (host, opened)
+            }
         }))
         .await;
         let mut shells = BTreeMap::new();

@@ -9,7 +9,7 @@ use super::fleet::Fleet;
 use super::lock::{self, Lock};
 use crate::facts::{Answer, Answers, Facts, Probes, Release, Section, parse, script};
 use crate::problem::Problem;
-use crate::shell::PRELUDE;
+use crate::shell::{NOT_ROOT, PRELUDE};
 use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// Asks every connected host its questions, all at the same time.
@@ -90,7 +90,8 @@ async fn ask(
                 Frame::End { id, code } => answers.entry(section(id)).or_default().code = code,
             }
         })
-        .await?;
+        .await
+        .map_err(not_root)?;
     if busy {
         return Err(lock::busy());
     }
@@ -107,6 +108,15 @@ async fn ask(
         host: host.to_owned(),
     });
     Ok(facts)
+}
+
+/// The prelude's words, with what to do about it.
+fn not_root(problem: Problem) -> Problem {
+    if problem.cause.as_deref().map(str::trim) != Some(NOT_ROOT) {
+        return problem;
+    }
+    Problem::unreachable("the login user is not root, and pgha was not told to become it")
+        .hint("set `ansible_become: true`, or log in as root (`ansible_user: root`)")
 }
 
 /// A server whose socket is there and that gave no answer is not the same as no server.

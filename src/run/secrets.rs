@@ -37,16 +37,20 @@ pub fn load(path: &Path) -> Result<Secrets, Problem> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(secrets),
         Err(error) => {
             return Err(
-                Problem::input(format!("`{}` cannot be read", path.display())).because(error),
+                Problem::input(format!("`{}` cannot be read", path.display()))
+                    .because(error)
+                    .hint("it must be a text file that is yours to read"),
             );
         }
     };
     let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
-        return Err(
-            Problem::input(format!("`{}` can be read by others", path.display()))
-                .hint(format!("chmod 600 {}", path.display())),
-        );
+        return Err(Problem::input(format!(
+            "`{}` can be read by others (mode {:04o})",
+            path.display(),
+            mode & 0o7777
+        ))
+        .hint(format!("chmod 600 {}", path.display())));
     }
     let source = std::sync::Arc::new(Source {
         name: path.display().to_string(),
@@ -64,15 +68,29 @@ pub fn load(path: &Path) -> Result<Secrets, Problem> {
     let node = yaml::parse(&source).map_err(hide)?;
     let map = node.as_map().ok_or_else(|| {
         Problem::input(format!(
-            "`{}` is not a map from role to password",
-            path.display()
+            "{}: expected a map from role to password, found {}",
+            node.span,
+            node.describe()
         ))
+        .hint("write `role: password`, one per line")
     })?;
     for (key, value) in map.iter() {
         let value = value.scalar_text().ok_or_else(|| {
             Problem::input(format!("{}: `{}` must be a text", key.span, key.name))
+                .hint("put it in quotes")
         })?;
-        secrets.insert(&key.name, value.trim_end());
+        let is_key = [PRIVATE_KEY, PUBLIC_KEY].contains(&key.name.as_str());
+        // A password is taken as it is, blanks at its end too.
+        let value = if is_key { value.trim_end() } else { &value };
+        if !is_key && value.contains(char::is_control) {
+            return Err(Problem::input(format!(
+                "{}: the password of `{}` has a control character",
+                key.span,
+                key.name.escape_debug()
+            ))
+            .hint("no password file can hold one: choose another password"));
+        }
+        secrets.insert(&key.name, value);
     }
     Ok(secrets)
 }

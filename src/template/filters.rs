@@ -42,7 +42,8 @@ fn hba_address(address: String) -> String {
 
 /// The first map, with the second over it; as in Ansible.
 fn combine(first: Value, second: Value) -> Value {
-    minijinja::value::merge_maps([second, first])
+    // The later one wins (minijinja's own test; its documentation says the opposite).
+    minijinja::value::merge_maps([first, second])
 }
 
 /// A secret in another form; anything that is no secret is written in that form at once.
@@ -66,5 +67,18 @@ fn as_configuration(
             "`none` would be written",
         )),
         _ => minijinja::escape_formatter(out, state, value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_map_goes_over_the_first() {
+        let mut environment = Environment::new();
+        install(&mut environment);
+        let text = "{% for k, v in {'a': 1, 'b': 2} | combine({'b': 3, 'c': 4}) | dictsort %}{{ k }}{{ v }} {% endfor %}";
+        assert_eq!(environment.render_str(text, ()).unwrap(), "a1 b3 c4 ");
     }
 }

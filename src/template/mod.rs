@@ -218,11 +218,13 @@ fn problem(error: &minijinja::Error, span: &Span, context: &Value) -> Problem {
                 Problem::input("a variable of this template is not defined")
                     .at(span)
                     .because(error.detail().unwrap_or("undefined value"))
+                    .hint("a template may use variables of the inventory and the play, and facts")
             }
         }
         ErrorKind::SyntaxError => Problem::input("this template does not parse")
             .at(span)
-            .because(error.detail().unwrap_or("syntax error")),
+            .because(error.detail().unwrap_or("syntax error"))
+            .hint("it is Jinja: `{{ value }}`, `{% if … %} … {% endif %}`, `{# comment #}`"),
         _ => Problem::input("this template cannot be rendered")
             .at(span)
             .because(format!(
@@ -232,6 +234,9 @@ fn problem(error: &minijinja::Error, span: &Span, context: &Value) -> Problem {
                     .detail()
                     .map(|detail| format!(": {detail}"))
                     .unwrap_or_default()
-            )),
+            ))
+            .hint(
+                "mend the expression; `default(…)` and `is defined` help with what may be missing",
+            ),
     }
 }

@@ -259,7 +259,10 @@ impl Drop for Lab {
 }
 
 fn down(dir: &Path) -> Ran {
-    run(bounded(PGHA).args(["lab", "down", "--dir"]).arg(dir))
+    let ran = run(bounded(PGHA).args(["lab", "down", "--dir"]).arg(dir));
+    // What a scenario put beside the lab's own files.
+    let _ = fs::remove_dir_all(dir);
+    ran
 }
 
 /// Removes the labs of test processes that were killed.

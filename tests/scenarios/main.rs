@@ -6,11 +6,14 @@ mod again;
 mod bootstrap;
 mod death;
 mod drift;
+mod former;
 mod kill;
 mod lab;
+mod literal;
 mod members;
 mod plans;
 mod promise;
+mod refused;
 mod releases;
 mod restart;
 mod snapshot;
@@ -40,6 +43,7 @@ const SCENARIOS: &[(&str, fn())] = &[
         "drift_is_shown_alone_and_mended",
         drift::is_shown_alone_and_mended,
     ),
+    ("a_former_primary_stays_stopped", former::stays_stopped),
     ("two_applies_do_not_interleave", kill::two_at_once),
     ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
     (
@@ -53,6 +57,14 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",
         bootstrap::as_a_user_with_sudo,
+    ),
+    (
+        "an_inventory_is_taken_literally_and_nothing_leaks",
+        literal::is_literal_and_leaks_nothing,
+    ),
+    (
+        "hosts_that_are_refused_stay_as_they_are",
+        refused::leaves_hosts_as_they_are,
     ),
     ("a_kept_plan_is_refused_when_stale", bootstrap::stale_plan),
     ("a_second_apply_changes_nothing", again::changes_nothing),

@@ -183,6 +183,14 @@ fn pooler(lab: &Lab, primary: &str) {
         );
         lab.as_postgres("pooler1", &psql)
     };
+    let unit = lab.on(
+        "pooler1",
+        "systemctl show -p LimitNOFILE,NeedDaemonReload,UnitFileState --value pgbouncer",
+    );
+    assert_eq!(
+        unit.split_whitespace().collect::<Vec<_>>(),
+        ["65536", "enabled", "no"]
+    );
     let config = console("show config");
     assert!(config.contains("\npool_mode|transaction|"), "{config}");
     assert!(config.contains("\nauth_type|scram-sha-256|"), "{config}");
@@ -213,7 +221,8 @@ fn conninfo(lab: &Lab) -> String {
     lab.pgha("conninfo", &["--show-password"]).exits(0).line()
 }
 
-fn connect_and_ask(conninfo: &str, sql: &str) -> Result<String, String> {
+/// As [`query`], with a connection string.
+pub fn connect_and_ask(conninfo: &str, sql: &str) -> Result<String, String> {
     let asked = async {
         let (client, connection) = tokio_postgres::connect(conninfo, NoTls).await?;
         tokio::spawn(connection);

@@ -1,0 +1,666 @@
+//! Resources as data: each `tests/vectors/*/*.yml` is a play and the facts of its hosts, and beside it the `.plan` that pgha
+//! makes of them, or the problem that it tells. `PGHA_BLESS=1` writes the `.plan` anew.
+//!
+//! A vector is two YAML documents: what was seen ([`Given`]), and the playbook. The facts lie over those of bare hosts, or of
+//! `world: cluster` (`tests/vectors/cluster.yml`); only what matters is written:
+//! - a file is `{ file: { holds: … } }`; `<secret NAME>`, `<scram NAME>` and `<pgpass NAME>` in it stand for secrets;
+//! - a unit is loaded, enabled and runs since 5 s, unless it says otherwise;
+//! - a time is a number of seconds;
+//! - a role's `password` is the password itself;
+//! - `conditions` lists those that hold;
+//! - the text `gone` removes what the world has.
+//!
+//! Beside the golden file, each vector shows the laws: the same bytes twice, nothing more to do on the predicted facts, no
+//! secret in the plan, no fact used that was not asked for, and scripts that `/bin/sh` can read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path as File, PathBuf};
+use std::sync::Arc;
+
+use pgha::facts::{Facts, Path, Probe, Probes, Release, Server, Time, bare};
+use pgha::inventory::{self, Inventory, Sources};
+use pgha::plan::{Action, Condition, Declaration, Plan};
+use pgha::playbook::{self, Playbook};
+use pgha::problem::{Problems, Source};
+use pgha::render;
+use pgha::resource;
+use pgha::secret::{Form, Secrets, Text, marker};
+use pgha::template::Engine;
+use pgha::yaml;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// What a vector says beside its playbook.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    /// A file of facts that those of `hosts` lie over.
+    #[serde(default)]
+    world: Option<String>,
+    #[serde(default = "debian_12")]
+    release: Release,
+    /// In place of three members and a pooler.
+    #[serde(default)]
+    inventory: Option<Value>,
+    /// Variables of all hosts.
+    #[serde(default)]
+    vars: Map<String, Value>,
+    #[serde(default)]
+    secrets: BTreeMap<String, String>,
+    /// Template files beside those that are shipped.
+    #[serde(default)]
+    templates: BTreeMap<String, String>,
+    #[serde(default)]
+    allow_restart_primary: bool,
+    #[serde(default)]
+    limit: Option<BTreeSet<String>>,
+    /// A second plan is not empty: the vector's comment says why.
+    #[serde(default)]
+    repeats: bool,
+    #[serde(default)]
+    hosts: Map<String, Value>,
+}
+
+fn debian_12() -> Release {
+    Release::Debian12
+}
+
+fn folder() -> PathBuf {
+    File::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn source(name: &str, text: String) -> Arc<Source> {
+    Arc::new(Source {
+        name: name.to_owned(),
+        text,
+    })
+}
+
+fn read(path: &File) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn from_yaml(name: &str, text: String) -> Value {
+    let node = yaml::parse(&source(name, text));
+    node.unwrap_or_else(|problem| panic!("{problem}")).to_json()
+}
+
+/// `over` laid over `under`: maps are merged, all else is replaced.
+fn lay(under: &mut Value, over: Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            // What is at a path is one of several kinds: another kind replaces it whole.
+            let kinds = ["file", "directory", "other"];
+            if over.keys().any(|key| kinds.contains(&key.as_str())) {
+                under.retain(|key, _| over.contains_key(key));
+            }
+            for (key, value) in over {
+                if value == "gone" {
+                    under.remove(&key);
+                } else {
+                    lay(under.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (under, over) => *under = over,
+    }
+}
+
+/// `value` with what it leaves out.
+fn over_default<T: serde::Serialize>(default: &T, value: &mut Value) {
+    let mut whole = serde_json::to_value(default).unwrap();
+    lay(&mut whole, value.take());
+    *value = whole;
+}
+
+fn entries<'a>(of: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Value> {
+    let map = of.get_mut(key).and_then(Value::as_object_mut);
+    map.into_iter().flat_map(|map| map.values_mut())
+}
+
+/// Text with `<secret NAME>` for secrets.
+fn text(written: &str) -> Text {
+    let mut rendered = String::new();
+    let mut rest = written;
+    while let Some((before, tag)) = rest.split_once('<') {
+        rendered.push_str(before);
+        let parts = tag.split_once('>').and_then(|(inside, behind)| {
+            let (form, name) = inside.split_once(' ')?;
+            Some((form, name, behind))
+        });
+        let form = parts.and_then(|(form, ..)| match form {
+            "secret" => Some(Form::Plain),
+            "scram" => Some(Form::Scram),
+            "pgpass" => Some(Form::PgPass),
+            _ => None,
+        });
+        rest = match (parts, form) {
+            (Some((_, name, behind)), Some(form)) => {
+                rendered.push_str(&marker(name, form));
+                behind
+            }
+            _ => {
+                rendered.push('<');
+                tag
+            }
+        };
+    }
+    rendered.push_str(rest);
+    Text::parse(&rendered)
+}
+
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_secret(text: &Text) -> bool {
+    text.secrets().next().is_some()
+}
+
+/// The short spellings of a vector in full.
+fn complete(facts: &mut Value, secrets: &Secrets) {
+    times(facts);
+    for path in entries(facts, "paths") {
+        let Some(file) = path.get_mut("file") else {
+            continue;
+        };
+        if let Some(holds) = file.as_object_mut().and_then(|file| file.remove("holds")) {
+            let text = text(holds.as_str().expect("`holds` is a text"));
+            let revealed = text.reveal(secrets).expect("the secret is in `secrets`");
+            file["sha256"] = sha256(&revealed).into();
+            if !is_secret(&text) {
+                file["content"] = revealed.into();
+            }
+        }
+        let default = json!({
+            "mode": "0644", "owner": "root", "group": "root", "modified": {"at": 1.0},
+            "sha256": "0".repeat(64), "witness": "7 42 1.000000000", "content": null,
+        });
+        over_default(&default, file);
+    }
+    for unit in entries(facts, "units") {
+        let default = json!({
+            "load": "loaded", "active": "active", "sub": "running", "enabled": true, "main_pid": null,
+            "started": {"at": 5.0}, "changed": {"at": 5.0}, "needs_daemon_reload": false,
+        });
+        over_default(&default, unit);
+    }
+    if facts["data"].is_object() {
+        over_default(&pgha::facts::DataDirectory::default(), &mut facts["data"]);
+    }
+    if facts["pooler"].is_object() {
+        over_default(&pgha::facts::Pooler::default(), &mut facts["pooler"]);
+        for database in entries(&mut facts["pooler"], "databases") {
+            over_default(&pgha::facts::PoolerDatabase::default(), database);
+        }
+    }
+    if facts["server"].is_object() {
+        server(&mut facts["server"]);
+    }
+}
+
+fn server(server: &mut Value) {
+    over_default(&Server::default(), server);
+    for setting in entries(server, "settings") {
+        if let Some(raw) = setting.get("raw").cloned()
+            && setting.get("value").is_none()
+        {
+            setting["value"] = raw;
+        }
+        over_default(&pgha::facts::Setting::default(), setting);
+    }
+    for role in entries(server, "roles") {
+        if let Some(password) = role
+            .as_object_mut()
+            .and_then(|role| role.remove("password"))
+        {
+            let verifier = Form::Scram.apply(password.as_str().expect("a password is a text"));
+            role["password_sha256"] = sha256(&verifier).into();
+        }
+        over_default(
+            &pgha::facts::Role {
+                login: true,
+                ..Default::default()
+            },
+            role,
+        );
+    }
+    for database in entries(server, "databases") {
+        over_default(&pgha::facts::Database::default(), database);
+    }
+    for slot in entries(server, "slots") {
+        over_default(&pgha::facts::Slot::default(), slot);
+    }
+    for sender in entries(server, "senders") {
+        over_default(&pgha::facts::Sender::default(), sender);
+    }
+    for node in entries(server, "nodes") {
+        over_default(&pgha::facts::NodeRecord::default(), node);
+    }
+}
+
+/// Seconds as times.
+fn times(value: &mut Value) {
+    let Value::Object(map) = value else { return };
+    for (key, value) in map {
+        let is_time = matches!(key.as_str(), "modified" | "started" | "changed" | "loaded");
+        if is_time && value.is_number() {
+            *value = json!({ "at": value.as_f64() });
+        } else {
+            times(value);
+        }
+    }
+}
+
+/// Panics where `given` has a key that `whole` has not: a misspelt fact would be none.
+fn covers(place: &str, whole: &Value, given: &Value) {
+    if let (Value::Object(whole), Value::Object(given)) = (whole, given) {
+        for (key, value) in given {
+            let place = format!("{place}.{key}");
+            let found = whole.get(key);
+            covers(
+                &place,
+                found.unwrap_or_else(|| panic!("{place}: there is no such fact")),
+                value,
+            );
+        }
+    }
+}
+
+fn facts(host: &str, mut value: Value, release: Release, secrets: &Secrets) -> Facts {
+    let held = value
+        .as_object_mut()
+        .and_then(|facts| facts.remove("conditions"));
+    let mut whole = serde_json::to_value(bare(release)).unwrap();
+    lay(&mut whole, value);
+    complete(&mut whole, secrets);
+    let mut facts: Facts = serde_json::from_value(whole.clone())
+        .unwrap_or_else(|error| panic!("the facts of {host}: {error}"));
+    covers(host, &serde_json::to_value(&facts).unwrap(), &whole);
+    let held: Vec<Condition> = serde_json::from_value(held.unwrap_or(json!([]))).unwrap();
+    facts.conditions = held
+        .into_iter()
+        .map(|condition| (condition, true))
+        .collect();
+    facts
+}
+
+struct Vector {
+    given: Given,
+    inventory: Inventory,
+    playbook: Result<Playbook, Problems>,
+    engine: Engine,
+    secrets: Secrets,
+    world: BTreeMap<String, Facts>,
+}
+
+type Predicted = Result<(Plan, BTreeMap<String, Facts>), Problems>;
+
+impl Vector {
+    /// `name` as `resource/case`.
+    fn load(name: &str) -> Self {
+        let whole = read(&folder().join(format!("{name}.yml")));
+        let (setup, play) = whole
+            .split_once("---\n")
+            .expect("a vector has two documents");
+        let nothing = setup.lines().all(|line| line.starts_with('#'));
+        let seen = if nothing {
+            json!({})
+        } else {
+            from_yaml(name, setup.to_owned())
+        };
+        let given: Given =
+            serde_json::from_value(seen).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let file = format!("{}.yml", name.rsplit('/').next().unwrap());
+        // The play keeps its lines.
+        let play = source(&file, "\n".repeat(setup.lines().count() + 1) + play);
+        let mut inventory = given.inventory.clone().unwrap_or_else(|| {
+            json!({ "all": { "children": {
+                "postgres": { "hosts": {
+                    "node1": { "ansible_host": "10.0.0.1" },
+                    "node2": { "ansible_host": "10.0.0.2" },
+                    "node3": { "ansible_host": "10.0.0.3" },
+                } },
+                "pgbouncer": { "hosts": { "pooler1": { "ansible_host": "10.0.0.4" } } },
+            } } })
+        });
+        lay(&mut inventory, json!({ "all": { "vars": given.vars } }));
+        let inventory = inventory::load(&Sources {
+            inventory: source("inventory.yml", inventory.to_string()),
+            group_vars: Vec::new(),
+            host_vars: Vec::new(),
+            extra_vars: Vec::new(),
+            folder: "/".into(),
+            home: None,
+        })
+        .unwrap_or_else(|problems| panic!("{name}: {problems}"));
+        let shipped = |folder: &str, name: &str| {
+            let path = File::new(env!("CARGO_MANIFEST_DIR"))
+                .join(folder)
+                .join(name);
+            Some(source(name, std::fs::read_to_string(path).ok()?))
+        };
+        let playbook = playbook::parse(&file, resource::NAMES, &|name| {
+            if *name == file {
+                Some(play.clone())
+            } else {
+                shipped("playbooks", name)
+            }
+        });
+        let templates = given.templates.clone();
+        let engine = Engine::new(move |name| match templates.get(name) {
+            Some(text) => Some(source(name, text.clone())),
+            None => shipped("templates", name),
+        });
+        let mut secrets = inventory.secrets.clone();
+        for (name, secret) in &given.secrets {
+            secrets.insert(name, secret);
+        }
+        let world = world(&given, &inventory, &secrets);
+        Self {
+            given,
+            inventory,
+            playbook,
+            engine,
+            secrets,
+            world,
+        }
+    }
+
+    fn declaration<'a>(&'a self, playbook: &'a Playbook) -> Declaration<'a> {
+        Declaration {
+            inventory: &self.inventory,
+            playbook,
+            engine: &self.engine,
+            limit: self.given.limit.clone(),
+            allow_restart_primary: self.given.allow_restart_primary,
+        }
+    }
+
+    fn predict(&self, world: &BTreeMap<String, Facts>) -> Predicted {
+        let playbook = self.playbook.as_ref().map_err(Clone::clone)?;
+        self.declaration(playbook)
+            .predict(world.clone(), &self.secrets)
+    }
+
+    /// The world without what no probe asks about.
+    fn asked(&self) -> Result<BTreeMap<String, Facts>, Problems> {
+        let playbook = self.playbook.as_ref().map_err(Clone::clone)?;
+        let questions = self.declaration(playbook).questions()?;
+        Ok(self
+            .world
+            .iter()
+            .map(|(host, facts)| {
+                let probes = &questions[host][&self.given.release];
+                (host.clone(), only_asked(facts.clone(), probes))
+            })
+            .collect())
+    }
+}
+
+fn world(given: &Given, inventory: &Inventory, secrets: &Secrets) -> BTreeMap<String, Facts> {
+    let mut hosts = match &given.world {
+        Some(name) => {
+            let file = format!("{name}.yml");
+            from_yaml(&file, read(&folder().join(&file)))
+        }
+        None => json!({}),
+    };
+    for host in inventory.hosts.keys() {
+        hosts
+            .as_object_mut()
+            .unwrap()
+            .entry(host)
+            .or_insert(json!({}));
+    }
+    for host in given.hosts.keys() {
+        assert!(
+            inventory.hosts.contains_key(host),
+            "there is no host {host}"
+        );
+    }
+    lay(&mut hosts, Value::Object(given.hosts.clone()));
+    let Value::Object(hosts) = hosts else {
+        panic!("hosts are a mapping")
+    };
+    hosts
+        .into_iter()
+        .filter(|(host, _)| inventory.hosts.contains_key(host))
+        .map(|(host, value)| {
+            let facts = facts(&host, value, given.release, secrets);
+            (host, facts)
+        })
+        .collect()
+}
+
+fn only_asked(mut facts: Facts, probes: &Probes) -> Facts {
+    let cluster = |probe: &Probe| matches!(probe, Probe::Cluster { .. });
+    let has = |probe: Probe| probes.contains(&probe);
+    facts
+        .packages
+        .retain(|name, _| has(Probe::Package(name.clone())));
+    facts.users.retain(|name, _| has(Probe::User(name.clone())));
+    facts.units.retain(|name, _| has(Probe::Unit(name.clone())));
+    facts.free.retain(|path, _| has(Probe::Free(path.clone())));
+    facts
+        .conditions
+        .retain(|condition, _| has(Probe::Condition(condition.clone())));
+    facts.paths.retain(|path, seen| {
+        let with_content = has(Probe::Content(path.clone()));
+        if let (Path::File { content, .. }, false) = (seen, with_content) {
+            *content = None;
+        }
+        with_content || has(Probe::Path(path.clone()))
+    });
+    if !probes.iter().any(cluster) {
+        facts.data = None;
+        facts.server = None;
+    }
+    if let Some(server) = &mut facts.server {
+        let asked = |database: &String| has(Probe::Extensions(database.clone()));
+        server.extensions.retain(|database, _| asked(database));
+    }
+    if !probes.iter().any(|probe| matches!(probe, Probe::Pooler(_))) {
+        facts.pooler = None;
+    }
+    facts
+}
+
+/// Fills in what only real hosts know: times and the system identifier.
+fn come_true(world: &mut BTreeMap<String, Facts>) {
+    let real = |time: &mut Time| {
+        if let Time::Planned(number) = time {
+            *time = Time::At(1000.0 + f64::from(*number));
+        }
+    };
+    for facts in world.values_mut() {
+        for path in facts.paths.values_mut() {
+            if let Path::File { modified, .. } = path {
+                real(modified);
+            }
+        }
+        for unit in facts.units.values_mut() {
+            real(&mut unit.started);
+            real(&mut unit.changed);
+        }
+        if let Some(data) = facts.data.as_mut().filter(|data| !data.version.is_empty()) {
+            data.system_identifier.get_or_insert_with(|| "7".to_owned());
+        }
+        if let Some(server) = &mut facts.server {
+            server
+                .system_identifier
+                .get_or_insert_with(|| "7".to_owned());
+            real(&mut server.started);
+            real(&mut server.loaded);
+        }
+    }
+}
+
+/// What pgha makes of a vector, as the golden file has it; the laws are looked at on the way.
+fn outcome(name: &str) -> String {
+    let vector = Vector::load(name);
+    let (plan, after) = match vector.predict(&vector.world) {
+        Ok(predicted) => predicted,
+        Err(problems) => return told(name, &problems),
+    };
+    let bytes = serde_json::to_string(&plan).unwrap();
+    let again = Vector::load(name);
+    let (same, _) = again.predict(&again.world).unwrap();
+    assert_eq!(
+        serde_json::to_string(&same).unwrap(),
+        bytes,
+        "{name}: not the same twice"
+    );
+    let stored: Plan = serde_json::from_str(&bytes).unwrap();
+    assert_eq!(stored, plan, "{name}: the stored plan is another");
+
+    let asked = vector
+        .asked()
+        .unwrap_or_else(|problems| panic!("{name}: no questions: {problems}"));
+    let (from_asked, _) = vector.predict(&asked).unwrap();
+    assert_eq!(
+        from_asked, plan,
+        "{name}: the plan uses a fact that no probe asks for"
+    );
+
+    let options = render::plan::PlanOptions {
+        diff: true,
+        verbose: true,
+        colours: false,
+        width: 100,
+    };
+    let shown = render::plan::text(&plan, vector.world.len(), options);
+    for secret in vector
+        .secrets
+        .names()
+        .filter_map(|name| vector.secrets.get(name))
+    {
+        for form in [Form::Plain, Form::PgPass, Form::Scram] {
+            let written = form.apply(secret);
+            let quoted = serde_json::to_string(&written).unwrap();
+            assert!(
+                !bytes.contains(quoted.trim_matches('"')),
+                "{name}: `{written}` is in the plan"
+            );
+            assert!(!shown.contains(&written), "{name}: `{written}` is shown");
+        }
+    }
+    if plan
+        .secrets()
+        .iter()
+        .all(|secret| vector.secrets.get(secret).is_some())
+    {
+        readable_by_sh(name, &plan, &vector.secrets);
+    }
+
+    let mut after = after;
+    come_true(&mut after);
+    let (second, _) = vector
+        .predict(&after)
+        .unwrap_or_else(|problems| panic!("{name}: the second plan: {problems}"));
+    let left: Vec<String> = second
+        .changes()
+        .filter(|change| change.action != Action::AlwaysRuns)
+        .map(|change| format!("{}: {} {}", change.host, change.resource, change.subject))
+        .collect();
+    assert_eq!(
+        !left.is_empty(),
+        vector.given.repeats,
+        "{name}: left for a second plan: {left:?}\n{shown}"
+    );
+    assert_eq!(second.held, plan.held, "{name}: held the second time");
+    shown
+}
+
+/// What is wrong, without its place: `tests/input.rs` has those.
+fn told(name: &str, problems: &Problems) -> String {
+    let mut out = String::new();
+    for problem in &problems.0 {
+        let hint = problem.hint.as_ref();
+        let hint = hint.unwrap_or_else(|| panic!("{name}: no hint: {problem}"));
+        for (before, text) in [
+            ("", &problem.host),
+            ("in step ", &problem.step),
+            ("", &Some(problem.what.clone())),
+            ("  ", &problem.cause),
+        ] {
+            if let Some(text) = text {
+                out.push_str(&format!("{before}{text}\n"));
+            }
+        }
+        out.push_str(&format!("hint: {hint}\n\n"));
+    }
+    format!("{out}exit code {}\n", problems.exit_code())
+}
+
+fn readable_by_sh(name: &str, plan: &Plan, secrets: &Secrets) {
+    for change in plan.changes() {
+        let script = pgha::run::compile::change(change, secrets).unwrap();
+        let out = std::process::Command::new("/bin/sh")
+            .args(["-n", "-c", &script])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&out.stderr);
+        assert!(out.status.success(), "{name}: {errors}\n{script}");
+    }
+}
+
+/// All vectors as `resource/case`, sorted.
+fn names() -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let entry = entry.unwrap();
+        if !entry.file_type().unwrap().is_dir() {
+            continue;
+        }
+        let resource = entry.file_name().into_string().unwrap();
+        for case in std::fs::read_dir(entry.path()).unwrap() {
+            let case = case.unwrap().file_name().into_string().unwrap();
+            match case.rsplit_once('.') {
+                Some((case, "yml")) => names.push(format!("{resource}/{case}")),
+                Some((case, "plan")) => {
+                    let vector = folder().join(&resource).join(format!("{case}.yml"));
+                    assert!(vector.exists(), "{resource}/{case}.plan has no vector");
+                }
+                _ => panic!("{resource}/{case} is no vector"),
+            }
+        }
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn each_vector_gives_its_plan() {
+    let names = names();
+    let mut wrong = Vec::new();
+    for name in names {
+        let outcome = match std::panic::catch_unwind(|| outcome(&name)) {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                wrong.push(format!("{name}: see above"));
+                continue;
+            }
+        };
+        let golden = folder().join(format!("{name}.plan"));
+        if std::env::var_os("PGHA_BLESS").is_some() {
+            std::fs::write(&golden, &outcome).unwrap();
+        } else if std::fs::read_to_string(&golden).unwrap_or_default() != outcome {
+            wrong.push(format!("{name}:\n{outcome}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_resource_has_vectors() {
+    let names = names();
+    for resource in resource::NAMES {
+        let of_it = names
+            .iter()
+            .filter(|name| name.split('/').next() == Some(resource));
+        assert!(of_it.count() > 1, "`{resource}` has no vectors");
+    }
+}
