@@ -32,7 +32,7 @@ impl Release {
         Self::ALL.into_iter().find(|release| release.name() == name)
     }
 
-    /// The major version of PostgreSQL in its own packages (<https://packages.debian.org/postgresql>).
+    /// The major version of PostgreSQL in its own packages.
     pub fn postgresql_version(self) -> u16 {
         match self {
             Self::Debian11 => 13,

@@ -10,8 +10,6 @@ use super::image::{self, PACKAGES, RECIPE};
 use super::os::Os;
 use crate::problem::Problem;
 
-const ARCHIVE: &str = "http://deb.debian.org/debian";
-
 /// Bootstraps `os` into a folder that is gone afterwards, and imports it; gives the image's id.
 ///
 /// Fails if this user is not root, `debootstrap` cannot be had, or the archive is out of reach.
@@ -26,22 +24,21 @@ pub async fn build(os: Os) -> Result<String, Problem> {
     bootstrap
         .args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"])
         .args(["debootstrap", "--variant=minbase", &include, os.suite()])
-        .arg(&root)
-        .arg(ARCHIVE);
+        .arg(&root);
     engine::run(isolated(&mut bootstrap))
         .await
         .map_err(|problem| {
             Problem::failed(format!("`debootstrap {}` failed", os.suite()))
                 .because(log(&root).unwrap_or(problem.cause.unwrap_or_default()))
                 .hint(format!(
-                    "it needs {ARCHIVE}, or an image registry with `{}`",
+                    "it needs Debian's package archive, or an image registry with `{}`",
                     os.registry_image()
                 ))
         })?;
     let mut recipe = Command::new("chroot");
     recipe
         .arg(&root)
-        .args(["/bin/sh", "-c", RECIPE, "recipe", &os.sources()])
+        .args(["/bin/sh", "-c", RECIPE, "recipe", os.suite()])
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     engine::run(isolated(&mut recipe)).await?;
     let mut tar = Command::new("tar");

@@ -27,10 +27,10 @@ pub const PACKAGES: &[&str] = &[
 /// The label that holds [`version`].
 const LABEL: &str = "pgha.recipe";
 
-/// Tells recipes apart: changes with the packages, the recipe and the release's sources.
+/// Tells recipes apart: changes with the packages, the recipe and the release.
 fn version(os: Os) -> String {
     let mut digest = Sha256::new();
-    for part in [RECIPE, &PACKAGES.join(" "), &os.sources()] {
+    for part in [RECIPE, &PACKAGES.join(" "), os.suite()] {
         digest.update(part);
         digest.update([0]);
     }
@@ -129,7 +129,6 @@ async fn from_registry(engine: &Engine, os: Os, labels: &Labels) -> Result<Strin
         PACKAGES.join(" ")
     );
     let container = labels.container("base");
-    let sources = os.sources();
     let mut arguments = vec!["create", "--name", &container];
     let flags = labels.flags();
     arguments.extend(flags.iter().map(String::as_str));
@@ -140,7 +139,7 @@ async fn from_registry(engine: &Engine, os: Os, labels: &Labels) -> Result<Strin
         &install,
         "install",
         RECIPE,
-        &sources,
+        os.suite(),
     ]);
     engine.act(arguments).await?;
     engine.ask(["start", "-a", &container]).await?;

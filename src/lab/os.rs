@@ -38,18 +38,6 @@ impl Os {
     pub fn base_image(self) -> String {
         format!("pgha-lab:{self}")
     }
-
-    /// The whole of `/etc/apt/sources.list`: the release, its updates, its security updates.
-    ///
-    /// `<suite>-security` is how the security archive names its suites since Debian 11.
-    pub fn sources(self) -> String {
-        let suite = self.suite();
-        format!(
-            "deb http://deb.debian.org/debian {suite} main\n\
-             deb http://deb.debian.org/debian {suite}-updates main\n\
-             deb http://deb.debian.org/debian-security {suite}-security main\n"
-        )
-    }
 }
 
 /// The name on the command line: `debian-12`.
@@ -74,15 +62,5 @@ mod tests {
             assert_eq!(Os::from_str(&os.to_string(), false), Ok(*os));
         }
         assert_eq!(Os::Debian12.base_image(), "pgha-lab:debian-12");
-    }
-
-    #[test]
-    fn no_source_is_named_twice() {
-        let sources = Os::Debian13.sources();
-        let mut lines: Vec<_> = sources.lines().collect();
-        assert_eq!(lines.len(), 3);
-        lines.dedup();
-        assert_eq!(lines.len(), 3);
-        assert!(sources.contains("debian-security trixie-security main"));
     }
 }

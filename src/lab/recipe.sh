@@ -1,9 +1,14 @@
 # Makes a Debian root into one that boots as a lab host; runs inside it, its packages already there.
-# Argument: the whole of /etc/apt/sources.list.
+# Argument: the release's suite, e.g. bookworm.
 set -e
 
+# The archive that this root was made from, with the release's updates and, from beside it, its security updates.
+archive=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    grep -oE '[a-z]+://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ')
+archive=${archive%/}
+[ "$archive" ]
 rm -f /etc/apt/sources.list.d/debian.sources
-printf '%s' "$1" >/etc/apt/sources.list
+printf 'deb %s main\n' "$archive $1" "$archive $1-updates" "$archive-security $1-security" >/etc/apt/sources.list
 # An image from a registry forbids services to start, and throws away what apt downloads.
 rm -f /usr/sbin/policy-rc.d /etc/apt/apt.conf.d/docker-*
 

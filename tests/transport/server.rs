@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// A fresh machine has no `sshd`; root may install it, and no daemon of it is started: the policy says no to every service
-/// (<https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt>).
+/// (Debian's specification of `policy-rc.d`).
 fn install() {
     if Path::new(SSHD).exists() {
         return;
