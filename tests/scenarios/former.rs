@@ -8,7 +8,9 @@ use crate::lab::{Hosts, Lab};
 /// stopped; with its data directory moved away it is cloned anew.
 pub fn stays_stopped() {
     let lab = Lab::up(Hosts::default());
-    lab.set_variable("repmgr_settings: { reconnect_attempts: 2, reconnect_interval: 1 }");
+    // Not less than 4 s in all: within twice its monitoring interval repmgrd takes the primary for still seen by the other
+    // standby, cancels the election, and does not hold another (5.3.3).
+    lab.set_variable("repmgr_settings: { reconnect_attempts: 4, reconnect_interval: 2 }");
     lab.pgha("apply", &[]).exits(0);
 
     lab.on(
