@@ -20,7 +20,7 @@ pub fn stays_stopped() {
     let primary = promoted(&lab, &["node2", "node3"]);
     followed(&lab, primary);
 
-    let plan = lab.json("plan", &["--json"]);
+    let plan = lab.json("plan", &[]);
     let held = plan["held"][0]["what"].as_str().unwrap_or_default();
     assert!(held.contains("former primary"), "{plan}");
     lab.pgha("apply", &[]).exits(0);
@@ -36,7 +36,7 @@ pub fn stays_stopped() {
     );
     lab.pgha("apply", &[]).exits(0);
     lab.assert_converged();
-    let status = lab.json("status", &["--json"]);
+    let status = lab.json("status", &[]);
     assert_eq!(status["healthy"], true, "{status}");
 }
 
