@@ -21,7 +21,9 @@ hand() { # HOST COMMAND…
     -i "$lab/id_ed25519" "root@$(address "$host")" "$@"
 }
 
-# An image of a host with the packages of the cluster installed, and no cluster on it; made once.
+# An image of a host with the packages of the cluster installed, and no cluster on it; made once. What programs are read
+# from and databases written to lies on volumes, that is on the machine's own file system, as it would on a host: where the
+# engine's storage is an overlay in user space, a new process costs milliseconds and a promotion 0.15 s.
 with_packages() {
   docker image inspect "$IMAGE" >/dev/null 2>&1 && return
   "$PGHA" lab up --nodes 1 --dir "$lab" >/dev/null
@@ -33,7 +35,7 @@ apt-get -q update
 apt-get -qy install --no-install-recommends postgresql-15 postgresql-15-repmgr pgbouncer postgresql-client sudo
 systemctl disable --now pgbouncer
 END
-  docker commit "$(container node1)" "$IMAGE" >/dev/null
+  docker commit --change 'VOLUME ["/usr","/etc","/var/log","/var/lib/postgresql"]' "$(container node1)" "$IMAGE" >/dev/null
   "$PGHA" lab down --dir "$lab" >/dev/null 2>&1
 }
 

@@ -28,4 +28,5 @@ pub mod status;
 pub mod template;
 #[allow(clippy::disallowed_methods, reason = "starts shells")]
 pub mod transport;
+pub mod words;
 pub mod yaml;

@@ -12,6 +12,8 @@ pub enum Kind {
     Input,
     /// A safety rule refused; nothing was changed.
     Refused,
+    /// Something would be given up that only one node has; nothing was changed yet.
+    DataLoss,
     /// A host could not be reached.
     Unreachable,
     /// Facts moved since the plan was made.
@@ -26,7 +28,7 @@ impl Kind {
         match self {
             Self::Failed => 1,
             Self::Input => 2,
-            Self::Refused => 3,
+            Self::Refused | Self::DataLoss => 3,
             Self::Unreachable => 4,
             Self::Stale => 5,
             // As a shell says of a command that ctrl-c ended.
@@ -198,7 +200,7 @@ impl Problems {
     pub fn exit_code(&self) -> u8 {
         let rank = |kind: &Kind| match kind {
             Kind::Interrupted | Kind::Input => 0,
-            Kind::Refused => 1,
+            Kind::Refused | Kind::DataLoss => 1,
             Kind::Stale => 2,
             Kind::Failed => 3,
             Kind::Unreachable => 4,

@@ -1,22 +1,27 @@
 //! POSIX shell text that means exactly one thing.
 
-/// What every script for a host begins with: a plain environment, the host's release, and `as USER COMMAND…`, which runs a
-/// command as a user in his own home.
+/// What every script for a host begins with: a plain environment, and `as USER COMMAND…`, which runs a command as a user.
+///
+/// `runuser` itself sets `HOME`, `USER` and `LOGNAME` (util-linux 2.36, 2.38 and 2.41, those of the supported releases).
 pub const PRELUDE: &str = r#"
 export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 umask 022
 cd /
-[ "$(id -u)" = 0 ] || { echo 'not root' >&2; exit 77; }
-pgha_release=$(. /etc/os-release; printf %s "$ID-$VERSION_ID")
 as() {
   if [ "$1" = root ]; then shift; "$@"; return; fi
-  pgha_home=$(getent passwd "$1" | cut -d: -f6)
   pgha_user=$1; shift
-  runuser -u "$pgha_user" -- env HOME="${pgha_home:-/}" USER="$pgha_user" LOGNAME="$pgha_user" "$@"
+  runuser -u "$pgha_user" -- "$@"
 }
 "#;
 
-/// What the prelude says of a user who may not do what scripts do.
+/// What scripts that look have after it: whether the user may do what scripts do, and the host's release. A script that
+/// changes follows one that looked, in the same shell.
+pub const LOOK: &str = r#"
+[ "$(id -u)" = 0 ] || { echo 'not root' >&2; exit 77; }
+pgha_release=$(. /etc/os-release; printf %s "$ID-$VERSION_ID")
+"#;
+
+/// What [`LOOK`] says of a user who may not do what scripts do.
 pub const NOT_ROOT: &str = "not root";
 
 /// `word` as one word of `/bin/sh`, whatever is in it (no NUL can be: input is refused with one).

@@ -458,6 +458,78 @@ fn what_the_command_line_gets_wrong() {
     }
 }
 
+#[test]
+fn past_runs_are_shown_again_and_unknown_ones_refused() {
+    let place = Place::new();
+    let log = |arguments: &[&str]| place.run(&[&["log"], arguments].concat());
+    #[track_caller]
+    fn refused(said: &Said, words: &[&str]) {
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{}", said.err);
+        for word in words {
+            assert!(said.err.contains(word), "no `{word}` in:\n{}", said.err);
+        }
+    }
+    let none = [
+        "no run of `inventory.yml` is recorded",
+        "hint:",
+        "pgha apply",
+    ];
+    refused(&log(&["inventory.yml"]), &none);
+    refused(&log(&["inventory.yml", "--list"]), &none);
+    refused(
+        &log(&["inventry.yml"]),
+        &["`inventry.yml` cannot be read", "hint:"],
+    );
+
+    let began = r#"{"time":"2025-03-01T02:00:00.000Z","event":"connecting","hosts":["node1"]}"#;
+    for run in ["20250301T020001.000Z", "20250301T030001.000Z"] {
+        let plan = r#"{"cluster":"main","playbook":"site.yml","stages":[],"held":[]}"#;
+        place.write(&format!(".pgha/runs/{run}/plan.json"), plan);
+        let events = format!("{began}\n{{\"time\":\"2025-03");
+        place.write(&format!(".pgha/runs/{run}/events.jsonl"), &events);
+    }
+    place.write(".pgha/runs/20250302T010101.000Z/plan.json", "{");
+    refused(
+        &log(&["inventory.yml", "20250303"]),
+        &[
+            "there is no run `20250303`",
+            "hint: the latest are `20250302T010101.000Z`, `20250301T030001.000Z`, `20250301T020001.000Z`",
+        ],
+    );
+    refused(
+        &log(&["inventory.yml", "20250301"]),
+        &[
+            "`20250301` begins the names of 2 runs",
+            "hint: write more of it: the latest are `20250301T030001.000Z`, `20250301T020001.000Z`",
+        ],
+    );
+    refused(&log(&["inventory.yml", "20250301", "--list"]), &["--list"]);
+
+    let latest = log(&["inventory.yml"]);
+    assert_eq!((latest.code, latest.err.as_str()), (0, ""));
+    assert!(
+        latest.out.starts_with("run 20250302T010101.000Z\n"),
+        "{}",
+        latest.out
+    );
+    let one = log(&["inventory.yml", "20250301T02"]);
+    assert!(one.out.contains("cluster `main`"), "{}", one.out);
+    let json = |arguments: &[&str]| {
+        let said = log(&[&["inventory.yml", "--json"], arguments].concat());
+        assert_eq!(said.code, 0, "{}", said.err);
+        serde_json::from_str::<serde_json::Value>(&said.out).unwrap()
+    };
+    let document = json(&["20250301T02"]);
+    assert_eq!(document["run"], "20250301T020001.000Z");
+    assert_eq!(document["plan"]["cluster"], "main");
+    let began: serde_json::Value = serde_json::from_str(began).unwrap();
+    assert_eq!(document["events"], serde_json::json!([began]));
+    assert_eq!(log(&["inventory.yml", "--list"]).out.lines().count(), 4);
+    let list = json(&["--list"]);
+    assert_eq!(list[0]["outcome"], "no_changes");
+    assert_eq!(list[2]["outcome"], "cut_off");
+}
+
 /// What looks like syntax of a shell, SQL, YAML or a template is text like any other.
 #[test]
 fn hostile_text_in_values_stays_text() {

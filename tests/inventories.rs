@@ -72,6 +72,9 @@ fn bootstrap(example: &str) -> Plan {
         engine: &engine,
         limit: None,
         allow_restart_primary: false,
+        handover: None,
+        failover: None,
+        returning: None,
     };
     let questions = declaration
         .questions()

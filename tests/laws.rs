@@ -72,7 +72,7 @@ impl Site {
         })
         .expect("the shipped playbook is valid");
         let mut secrets = inventory.secrets.clone();
-        for name in ["repmgr", "ssh_private_key", "ssh_public_key"] {
+        for name in ["pgha_watch", "repmgr", "ssh_private_key", "ssh_public_key"] {
             secrets.insert(name, format!("the {name}"));
         }
         Self {
@@ -99,6 +99,9 @@ impl Site {
             engine: &self.engine,
             limit: None,
             allow_restart_primary: self.allow_restart_primary,
+            handover: None,
+            failover: None,
+            returning: None,
         };
         declaration.predict(world.clone(), &self.secrets)
     }
@@ -210,7 +213,13 @@ fn a_plan_holds_no_secret() {
     }
     assert_eq!(
         plan.secrets(),
-        ["app", "repmgr", "ssh_private_key", "ssh_public_key"]
+        [
+            "app",
+            "pgha_watch",
+            "repmgr",
+            "ssh_private_key",
+            "ssh_public_key"
+        ]
     );
 }
 
@@ -225,6 +234,24 @@ fn the_order_of_an_inventory_means_nothing_to_a_cluster_that_exists() {
     lines.swap(node1, node1 + 2);
     let (plan, _) = Site::new(&lines.join("\n")).predict(&world).unwrap();
     assert_eq!(changes(&plan), Vec::<String>::new());
+}
+
+#[test]
+fn a_member_can_be_a_pooler_too() {
+    let both = INVENTORY.replace(
+        "pooler1: { ansible_host: 10.0.0.4 }",
+        "pooler1: { ansible_host: 10.0.0.4 }\n        node3:",
+    );
+    let site = Site::new(&both);
+    let plan = site.predict(&site.bare(Release::Debian12)).unwrap().0;
+    let written = changes(&plan);
+    let scripts = "node3: template /usr/local/lib/pgha/find-primary";
+    assert_eq!(
+        written.iter().filter(|change| *change == scripts).count(),
+        1
+    );
+    let again = site.predict(&site.converged()).unwrap().0;
+    assert_eq!(changes(&again), Vec::<String>::new());
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::process::Command;
 
+use pgha::plan::{Action, Change, Op, Plan, Stage, noted, noted_name};
 use pgha::postgres::conninfo::Conninfo;
 use pgha::postgres::ident::{quote_ident, quote_literal, quote_setting};
 use pgha::postgres::lsn::Lsn;
 use pgha::postgres::setting;
 use pgha::secret::{Form, Secrets, Text, marker};
 use pgha::shell;
+use pgha::size;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -25,6 +27,65 @@ fn text() -> impl Strategy<Value = String> {
 /// One line of it, as an inventory may hold.
 fn line() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.chars().filter(|c| !c.is_control()).collect())
+}
+
+/// An operation, with what a plan must not lose of it.
+fn op() -> impl Strategy<Value = Op> {
+    let run = (vec(text(), 1..4), proptest::option::of(text())).prop_map(|(argv, stdin)| Op::Run {
+        argv,
+        user: "root".to_owned(),
+        stdin: stdin.map(|stdin| Text::parse(&stdin)),
+        environment: Vec::new(),
+    });
+    let sql = (any::<u16>(), text()).prop_map(|(port, statement)| Op::Sql {
+        port,
+        database: "postgres".to_owned(),
+        statement: Text::parse(&statement),
+    });
+    prop_oneof![run, sql, text().prop_map(|path| Op::RemoveFile { path })]
+}
+
+fn change(host: String) -> impl Strategy<Value = Change> {
+    let actions = vec![Action::Create, Action::Stop, Action::Undo];
+    let shape = (text(), proptest::sample::select(actions), any::<bool>());
+    let both = (vec(op(), 0..3), vec(op(), 0..3));
+    (shape, both).prop_map(move |((step, action, decides), (ops, undo))| Change {
+        host: host.clone(),
+        step,
+        resource: "command".to_owned(),
+        subject: "a thing".to_owned(),
+        action,
+        fields: Vec::new(),
+        diff: None,
+        guards: Vec::new(),
+        ops,
+        after: Vec::new(),
+        undo,
+        decides,
+    })
+}
+
+fn stage() -> impl Strategy<Value = Stage> {
+    let host = |name: &'static str| {
+        vec(change(name.to_owned()), 1..3).prop_map(move |changes| (name.to_owned(), changes))
+    };
+    let deadline = proptest::option::of(any::<u32>());
+    (host("node2"), proptest::option::of(host("node1")), deadline).prop_map(
+        |(first, second, deadline)| Stage {
+            hosts: std::iter::once(first).chain(second).collect(),
+            deadline,
+        },
+    )
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    (vec(stage(), 0..4), vec(stage(), 0..3)).prop_map(|(stages, always)| Plan {
+        cluster: "pgha".to_owned(),
+        primary: "node1".to_owned(),
+        stages,
+        always,
+        ..Plan::default()
+    })
 }
 
 /// The value of an SQL string literal, read as the manual says
@@ -62,6 +123,52 @@ proptest! {
         wanted.push(0);
         prop_assert_eq!(out.stdout, wanted, "{}", script);
         prop_assert!(out.stderr.is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_stored_plan_is_the_plan_again(plan in plan()) {
+        let stored = serde_json::to_string(&plan).unwrap();
+        let read: Plan = serde_json::from_str(&stored).unwrap();
+        // Equality of maps says nothing of the order of hosts; the bytes do.
+        prop_assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+        prop_assert_eq!(read, plan);
+    }
+
+    #[test]
+    fn the_decision_is_the_first_stage_that_has_one(plan in plan()) {
+        let decides = |stage: &Stage| stage.hosts.values().flatten().any(|change| change.decides);
+        match plan.decision() {
+            None => prop_assert!(!plan.stages.iter().any(decides)),
+            Some(index) => {
+                prop_assert!(decides(&plan.stages[index]));
+                prop_assert!(!plan.stages[..index].iter().any(decides));
+            }
+        }
+    }
+
+    #[test]
+    fn every_change_of_a_plan_is_listed_once(plan in plan()) {
+        let count = |stages: &[Stage]| stages.iter().map(|stage| stage.hosts.values().map(Vec::len).sum::<usize>()).sum::<usize>();
+        prop_assert_eq!(plan.changes().count(), count(&plan.stages) + count(&plan.always));
+        prop_assert_eq!(plan.is_empty(), plan.changes().next().is_none());
+    }
+
+    #[test]
+    fn a_secret_of_the_way_back_is_asked_for(plan in plan(), always in any::<bool>()) {
+        let mut plan = plan;
+        let stages = if always { &mut plan.always } else { &mut plan.stages };
+        let change = stages.iter_mut().flat_map(|stage| stage.hosts.values_mut()).flatten().last();
+        prop_assume!(change.is_some());
+        change.unwrap().undo.push(Op::Sql {
+            port: 5432,
+            database: "postgres".to_owned(),
+            statement: Text::parse(&marker("back", Form::Plain)),
+        });
+        prop_assert_eq!(plan.secrets(), ["back"]);
     }
 }
 
@@ -144,6 +251,27 @@ proptest! {
             }
         }
         prop_assert_eq!(fields, [secret]);
+    }
+
+    #[test]
+    fn a_noted_name_is_read_back(name in text(), word in text()) {
+        let written = noted(&name);
+        prop_assert_eq!(noted_name(&written), Some(name.as_str()));
+        if let Some(name) = noted_name(&word) {
+            prop_assert_eq!(noted(name), word);
+        }
+    }
+
+    #[test]
+    fn a_size_is_its_number_in_its_unit(number in any::<u32>(), unit in 0..4_usize, blanks in " {0,2}") {
+        let name = ["B", "kB", "MB", "GB"][unit];
+        let wanted = u64::from(number) << (10 * unit);
+        prop_assert_eq!(size::parse(&format!("{blanks}{number}{blanks}{name}{blanks}")), Ok(wanted));
+    }
+
+    #[test]
+    fn no_size_makes_the_reader_panic(written in text()) {
+        let _ = size::parse(&written);
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! - a time is a number of seconds;
 //! - a role's `password` is the password itself;
 //! - `conditions` lists those that hold;
-//! - the text `gone` removes what the world has.
+//! - the text `gone` removes what the world has;
+//! - what `readiness` says a host tried has succeeded, unless it has a `code`.
 //!
 //! Beside the golden file, each vector shows the laws: the same bytes twice, nothing more to do on the predicted facts, no
 //! secret in the plan, no fact used that was not asked for, and scripts that `/bin/sh` can read.
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use pgha::facts::{Facts, Path, Probe, Probes, Release, Server, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
-use pgha::plan::{Action, Condition, Declaration, Plan};
+use pgha::plan::{Action, Change, Condition, Declaration, Failover, Handover, Plan, Returning};
 use pgha::playbook::{self, Playbook};
 use pgha::problem::{Problems, Source};
 use pgha::render;
@@ -53,6 +54,18 @@ struct Given {
     templates: BTreeMap<String, String>,
     #[serde(default)]
     allow_restart_primary: bool,
+    /// A change of primary that is asked for.
+    #[serde(default)]
+    handover: Option<Handover>,
+    /// A dead primary's replacement that is asked for.
+    #[serde(default)]
+    failover: Option<Failover>,
+    /// A member that is to come back.
+    #[serde(default)]
+    returning: Option<Returning>,
+    /// Resources whose steps are left out of a playbook that is shipped.
+    #[serde(default)]
+    without: Vec<String>,
     #[serde(default)]
     limit: Option<BTreeSet<String>>,
     /// A second plan is not empty: the vector's comment says why.
@@ -190,6 +203,12 @@ fn complete(facts: &mut Value, secrets: &Secrets) {
     if facts["data"].is_object() {
         over_default(&pgha::facts::DataDirectory::default(), &mut facts["data"]);
     }
+    if facts["wal"].is_object() {
+        over_default(&pgha::facts::Wal::default(), &mut facts["wal"]);
+        if facts["wal"]["saved"].is_object() {
+            over_default(&pgha::facts::Saved::default(), &mut facts["wal"]["saved"]);
+        }
+    }
     if facts["pooler"].is_object() {
         over_default(&pgha::facts::Pooler::default(), &mut facts["pooler"]);
         for database in entries(&mut facts["pooler"], "databases") {
@@ -198,6 +217,9 @@ fn complete(facts: &mut Value, secrets: &Secrets) {
     }
     if facts["server"].is_object() {
         server(&mut facts["server"]);
+    }
+    if facts["readiness"].is_object() {
+        readiness(&mut facts["readiness"]);
     }
 }
 
@@ -238,6 +260,35 @@ fn server(server: &mut Value) {
     }
     for node in entries(server, "nodes") {
         over_default(&pgha::facts::NodeRecord::default(), node);
+    }
+}
+
+fn readiness(readiness: &mut Value) {
+    over_default(&pgha::facts::Readiness::default(), readiness);
+    if readiness["postmaster"].is_object() {
+        over_default(
+            &pgha::facts::Postmaster::default(),
+            &mut readiness["postmaster"],
+        );
+    }
+    over_default(&pgha::facts::Tried::default(), &mut readiness["primary"]);
+    for tried in ["replication", "ssh"] {
+        for tried in entries(readiness, tried) {
+            over_default(&pgha::facts::Tried::default(), tried);
+        }
+    }
+    if readiness["activity"].is_object() {
+        over_default(
+            &pgha::facts::Activity::default(),
+            &mut readiness["activity"],
+        );
+        for lag in entries(&mut readiness["activity"], "lags") {
+            over_default(&pgha::facts::Lag::default(), lag);
+        }
+        let sessions = readiness["activity"]["sessions"].as_array_mut();
+        for session in sessions.into_iter().flatten() {
+            over_default(&pgha::facts::Session::default(), session);
+        }
     }
 }
 
@@ -342,13 +393,19 @@ impl Vector {
                 .join(name);
             Some(source(name, std::fs::read_to_string(path).ok()?))
         };
-        let playbook = playbook::parse(&file, resource::NAMES, &|name| {
+        let left_out = given.without.iter().map(String::as_str);
+        let known: Vec<&str> = resource::NAMES.iter().copied().chain(left_out).collect();
+        let mut playbook = playbook::parse(&file, &known, &|name| {
             if *name == file {
                 Some(play.clone())
             } else {
                 shipped("playbooks", name)
             }
         });
+        for play in playbook.iter_mut().flat_map(|playbook| &mut playbook.plays) {
+            play.steps
+                .retain(|step| !given.without.contains(&step.kind.text));
+        }
         let templates = given.templates.clone();
         let engine = Engine::new(move |name| match templates.get(name) {
             Some(text) => Some(source(name, text.clone())),
@@ -376,6 +433,9 @@ impl Vector {
             engine: &self.engine,
             limit: self.given.limit.clone(),
             allow_restart_primary: self.given.allow_restart_primary,
+            handover: self.given.handover.clone(),
+            failover: self.given.failover.clone(),
+            returning: self.given.returning.clone(),
         }
     }
 
@@ -464,6 +524,18 @@ fn only_asked(mut facts: Facts, probes: &Probes) -> Facts {
     }
     if !probes.iter().any(|probe| matches!(probe, Probe::Pooler(_))) {
         facts.pooler = None;
+    }
+    if !probes
+        .iter()
+        .any(|probe| matches!(probe, Probe::Handover(_)))
+    {
+        facts.readiness = None;
+    }
+    if !probes
+        .iter()
+        .any(|probe| matches!(probe, Probe::Wal { .. }))
+    {
+        facts.wal = None;
     }
     facts
 }
@@ -571,7 +643,38 @@ fn outcome(name: &str) -> String {
         "{name}: left for a second plan: {left:?}\n{shown}"
     );
     assert_eq!(second.held, plan.held, "{name}: held the second time");
-    shown
+    format!("{shown}{}", beside(&plan))
+}
+
+/// What only some plans have, exactly: deadlines, the decision, the way back, and what is done however the run ends.
+fn beside(plan: &Plan) -> String {
+    let mut out = String::new();
+    let parts = [("stage", &plan.stages), ("always", &plan.always)];
+    for (part, (number, stage)) in parts
+        .into_iter()
+        .flat_map(|(part, stages)| (1..).zip(stages).map(move |stage| (part, stage)))
+    {
+        let place = format!("{part} {number}");
+        if let Some(seconds) = stage.deadline {
+            out.push_str(&format!("{place}: within {seconds} s\n"));
+        }
+        for change in stage.hosts.values().flatten() {
+            let place = format!("{place}: {} `{}`", change.host, change.step);
+            if change.decides {
+                out.push_str(&format!("{place} decides\n"));
+            }
+            let always = change.ops.iter().filter(|_| part == "always");
+            let ops = always.map(|op| ("does", op));
+            for (verb, op) in ops.chain(change.undo.iter().map(|op| ("is undone by", op))) {
+                let op = serde_json::to_string(op).unwrap();
+                out.push_str(&format!("{place} {verb} {op}\n"));
+            }
+        }
+    }
+    match out.is_empty() {
+        true => out,
+        false => format!("\n{out}"),
+    }
 }
 
 /// What is wrong, without its place: `tests/input.rs` has those.
@@ -596,8 +699,13 @@ fn told(name: &str, problems: &Problems) -> String {
 }
 
 fn readable_by_sh(name: &str, plan: &Plan, secrets: &Secrets) {
-    for change in plan.changes() {
-        let script = pgha::run::compile::change(change, secrets).unwrap();
+    let back = |change: &Change| Change {
+        ops: change.undo.clone(),
+        ..change.clone()
+    };
+    let undone = plan.changes().map(back);
+    for change in plan.changes().cloned().chain(undone) {
+        let script = pgha::run::compile::change(&change, secrets).unwrap();
         let out = std::process::Command::new("/bin/sh")
             .args(["-n", "-c", &script])
             .output()
@@ -663,4 +771,37 @@ fn every_resource_has_vectors() {
             .filter(|name| name.split('/').next() == Some(resource));
         assert!(of_it.count() > 1, "`{resource}` has no vectors");
     }
+}
+
+/// While clients wait, each exchange counts: so many one after the other, and what takes part in each.
+#[test]
+fn clients_wait_for_six_exchanges() {
+    let vector = Vector::load("walk/switchover-whole");
+    let (plan, _) = vector.predict(&vector.world).unwrap();
+    let of = |stage: &pgha::plan::Stage| -> BTreeSet<String> {
+        let changes = stage.hosts.values().flatten();
+        changes.map(|change| change.resource.clone()).collect()
+    };
+    let stages: Vec<BTreeSet<String>> = plan.stages.iter().map(of).collect();
+    let at = |resource: &str| {
+        stages
+            .iter()
+            .position(|stage| stage.contains(resource))
+            .unwrap()
+    };
+    let waiting = &stages[at("pgbouncer_pause")..=at("pgbouncer_primary")];
+    let waiting: Vec<Vec<&str>> = waiting
+        .iter()
+        .map(|stage| stage.iter().map(String::as_str).collect())
+        .collect();
+    let expected: [&[&str]; 6] = [
+        &["pgbouncer_pause"],
+        &["primary_stop"],
+        &["wal_received"],
+        &["standby_signal"],
+        &["standby_promotion"],
+        // What the pooler is asked after it has let clients go on rides along.
+        &["command", "pgbouncer_primary"],
+    ];
+    assert_eq!(waiting, expected);
 }

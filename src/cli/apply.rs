@@ -8,7 +8,7 @@ use clap::Args;
 use super::interrupt::{self, unless_asked};
 use super::out;
 use super::plan::{Common, Prepared};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Change, Plan};
 use crate::problem::{Kind, Problem, Problems};
 use crate::render;
 use crate::render::progress::Ending;
@@ -36,22 +36,43 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     } else {
         Mode::ShowAndRun
     };
-    converge(&arguments.common, kept, mode).await
+    let ended = converge(&arguments.common, kept, mode).await?;
+    Ok(ended.code)
 }
 
 /// Makes the hosts of an inventory as declared, without showing the plan first; gives the exit code.
 pub async fn quietly(inventory: &Path) -> Result<u8, Problems> {
-    converge(&Common::of(inventory), None, Mode::Run).await
+    let ended = converge(&Common::of(inventory), None, Mode::Run).await?;
+    Ok(ended.code)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub enum Mode {
     Plan,
     ShowAndRun,
     Run,
 }
 
-async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8, Problems> {
+/// How a plan ended.
+#[derive(Default)]
+pub struct Ended {
+    /// The exit code.
+    pub code: u8,
+    /// Whether there was anything to do.
+    pub changes: bool,
+    /// The changes that failed.
+    pub failed: Vec<Change>,
+    /// The member that is the primary, or that it was to be.
+    pub primary: String,
+    /// The primary that was replaced, if one was.
+    pub outgoing: Option<String>,
+}
+
+/// Plans, and runs the plan unless it is only to be shown.
+///
+/// # Errors
+/// There is no plan, or the kept one is stale.
+pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<Ended, Problems> {
     let began = Instant::now();
     let events = super::listen(common.verbose);
     let journal = Journal::of(&events);
@@ -68,9 +89,29 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
         events.silence();
         return Err(stale(&kept, &plan));
     }
+    if plan.bootstrap && (common.returning.is_some() || common.failover.is_some()) {
+        fleet.close().await;
+        events.silence();
+        return Err(Problem::refused("there is no cluster on these hosts yet")
+            .hint("`pgha apply` makes it")
+            .into());
+    }
+    if common.only_changes && plan.is_empty() {
+        fleet.close().await;
+        events.silence();
+        return Ok(Ended::default());
+    }
     if mode == Mode::Plan || (mode == Mode::ShowAndRun && !common.json) {
         common.print(&plan, prepared.hosts().len());
     }
+    for absent in &prepared.absent {
+        eprintln!(
+            "note: {}: {}; the rest goes on without it",
+            absent.host.as_deref().unwrap_or_default(),
+            absent.what
+        );
+    }
+    prepared.settle();
     if mode != Mode::Plan
         && let Err(problem) = journal.keep(&common.inputs.inventory, &plan)
     {
@@ -84,40 +125,64 @@ async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<u8,
         if common.json && mode != Mode::Plan {
             print_json(&plan, &Report::default(), &[]);
         }
-        return Ok(0);
+        return Ok(Ended {
+            changes: !plan.is_empty(),
+            primary: plan.primary,
+            ..Ended::default()
+        });
     }
     let ended = carry_out(&mut prepared, &plan, &mut fleet, &events).await;
-    // Somebody who asks again does not want to wait for hosts to say goodbye.
-    tokio::select! {
-        () = fleet.close() => {}
-        () = interrupt::asked() => {}
-    }
+    close(fleet).await;
     let (report, problems) = ended?;
-    let milliseconds = began.elapsed().as_millis() as u64;
-    events.tell(&Event::Finished {
-        changed: report.changed,
-        failed: report.failures.len(),
-        not_done: report.not_done.len(),
-        milliseconds,
-    });
-    events.silence();
-    if common.json {
+    let milliseconds = finished(&events, &report, problems.len(), began);
+    // One document for each verb: of what comes before another plan only a failure is told.
+    if common.json && !(common.only_changes && problems.is_empty()) {
         print_json(&plan, &report, &problems);
     }
     let problems = Problems(problems);
     render::problem::print(&problems);
     summary(&report, problems.0.len(), milliseconds);
-    Ok(if report.interrupted {
+    let code = if report.interrupted {
         Kind::Interrupted.exit_code()
     } else if problems.0.is_empty() {
         0
     } else {
         problems.exit_code()
+    };
+    let failures = report.failures.into_iter();
+    Ok(Ended {
+        code,
+        changes: true,
+        failed: failures.filter_map(|failure| failure.change).collect(),
+        primary: plan.candidate().to_owned(),
+        outgoing: plan.decision().map(|_| plan.primary.clone()),
     })
 }
 
+/// Somebody who asks again does not want to wait for hosts to say goodbye.
+pub async fn close(fleet: Fleet) {
+    tokio::select! {
+        () = fleet.close() => {}
+        () = interrupt::asked() => {}
+    }
+}
+
+/// Tells the end of a run that `began` then, the last event of it; gives how long it took, in milliseconds. What is not as
+/// predicted `failed` as well.
+pub fn finished(events: &Events, report: &Report, failed: usize, began: Instant) -> u64 {
+    let milliseconds = began.elapsed().as_millis() as u64;
+    events.tell(&Event::Finished {
+        changed: report.changed,
+        failed,
+        not_done: report.not_done.len(),
+        milliseconds,
+    });
+    events.silence();
+    milliseconds
+}
+
 /// Waits until no other apply with this inventory is at work.
-async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problems> {
+pub async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problems> {
     let queue = match Alone::take(&common.inputs.inventory)? {
         Taken::AtOnce(alone) => return Ok(alone),
         Taken::Busy(queue) => queue,
@@ -132,8 +197,26 @@ async fn turn(common: &Common, prepared: &mut Prepared) -> Result<Alone, Problem
     Ok(alone)
 }
 
-/// Makes the secrets that are missing, runs the plan, and plans again: what is left then is not as predicted.
+/// Runs the plan, and plans again: what is left then is not as predicted.
 async fn carry_out(
+    prepared: &mut Prepared,
+    plan: &Plan,
+    fleet: &mut Fleet,
+    events: &Events,
+) -> Result<(Report, Vec<Problem>), Problems> {
+    let (report, mut problems) = make(prepared, plan, fleet, events).await?;
+    if problems.is_empty() && !report.interrupted {
+        let left = unless_asked(left(prepared, fleet, events)).await;
+        problems.extend(left.unwrap_or_else(|found| found.0));
+    }
+    Ok((report, problems))
+}
+
+/// Makes the secrets that are missing, and runs the plan; what failed.
+///
+/// # Errors
+/// The secrets cannot be kept; nothing was done.
+pub async fn make(
     prepared: &mut Prepared,
     plan: &Plan,
     fleet: &mut Fleet,
@@ -143,19 +226,27 @@ async fn carry_out(
     secrets::complete(&loaded.secrets_path, &mut loaded.secrets, plan.secrets())?;
     let known = &prepared.loaded.secrets;
     let report = execute_until(plan, fleet, known, events, interrupt::asked()).await;
-    let mut problems: Vec<Problem> = report
+    let problems = report
         .failures
         .iter()
         .map(render::failure::problem)
         .collect();
-    if problems.is_empty() && !report.interrupted {
-        let looking = prepared.plan(fleet, Vec::new(), events, Purpose::Verify);
-        match unless_asked(looking).await {
-            Ok(left) => problems.extend(unexpected(&left)),
-            Err(found) => problems.extend(found.0),
-        }
-    }
     Ok((report, problems))
+}
+
+/// Plans again after a run: what is not as it predicted.
+///
+/// # Errors
+/// It cannot be planned.
+pub async fn left(
+    prepared: &mut Prepared,
+    fleet: &mut Fleet,
+    events: &Events,
+) -> Result<Vec<Problem>, Problems> {
+    let left = prepared
+        .plan(fleet, Vec::new(), events, Purpose::Verify)
+        .await?;
+    Ok(unexpected(&left).collect())
 }
 
 /// What a plan right after a run still wants to change.
@@ -240,7 +331,7 @@ fn stale(kept: &Plan, now: &Plan) -> Problems {
     Problems(problems)
 }
 
-fn summary(report: &Report, failed: usize, milliseconds: u64) {
+pub fn summary(report: &Report, failed: usize, milliseconds: u64) {
     let ending = Ending {
         changed: report.changed,
         failed,
@@ -252,7 +343,7 @@ fn summary(report: &Report, failed: usize, milliseconds: u64) {
     eprint!("{}", render::progress::summary(&ending, stderr_colours()));
 }
 
-fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
+pub fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
     let not_done: Vec<serde_json::Value> = report
         .not_done
         .iter()
@@ -264,6 +355,8 @@ fn print_json(plan: &Plan, report: &Report, problems: &[Problem]) {
         "changed": report.changed,
         "failed": report.failures.len(),
         "interrupted": report.interrupted,
+        "undone": report.undone,
+        "stall_milliseconds": report.stall,
         "not_done": not_done,
         "problems": problems,
     });

@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::load::{Inputs, Loaded};
 use super::out;
-use crate::inventory::User;
 use crate::postgres::conninfo::Conninfo;
 use crate::problem::{Problem, Problems, did_you_mean};
 
@@ -112,9 +111,8 @@ fn conninfo(arguments: &Arguments, loaded: &Loaded) -> Result<Conninfo, Problem>
 
 fn user<'a>(arguments: &Arguments, loaded: &'a Loaded) -> Result<&'a str, Problem> {
     let users = &loaded.inventory.cluster.users;
-    let may_log_in = |user: &User| !user.attributes.iter().any(|word| word == "NOLOGIN");
     let Some(name) = &arguments.user else {
-        let first = users.iter().find(|user| may_log_in(user));
+        let first = users.iter().find(|user| user.may_log_in());
         return first.map(|user| user.name.as_str()).ok_or_else(|| {
             Problem::input("`postgresql_users` has no user who may log in")
                 .hint("add one to the inventory, e.g. `postgresql_users: [{name: app}]`")
@@ -125,7 +123,7 @@ fn user<'a>(arguments: &Arguments, loaded: &'a Loaded) -> Result<&'a str, Proble
         .iter()
         .find(|user| user.name == *name)
         .ok_or_else(|| unknown(name, "postgresql_users", names().collect()))?;
-    if may_log_in(user) {
+    if user.may_log_in() {
         Ok(&user.name)
     } else {
         Err(

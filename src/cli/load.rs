@@ -12,7 +12,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::inventory::{self, ExtraVar, Inventory, Sources, Way, select};
 use crate::playbook::{self, Playbook};
-use crate::problem::{Problem, Problems, Source};
+use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
 use crate::run::secrets;
 use crate::secret::Secrets;
@@ -38,11 +38,14 @@ pub struct Inputs {
 }
 
 /// The playbook to use.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub struct Which {
     /// A playbook of your own; its imports and templates are looked for beside it, then in pgha
     #[arg(long, value_name = "FILE")]
     pub playbook: Option<PathBuf>,
+    /// The shipped one that a verb stands for.
+    #[arg(skip)]
+    shipped: Option<&'static str>,
 }
 
 /// The inventory with the secrets that belong to it.
@@ -52,6 +55,26 @@ pub struct Loaded {
     pub secrets_path: PathBuf,
     /// The hosts that `--limit` names; `None`: all.
     pub limit: Option<BTreeSet<String>>,
+}
+
+impl Loaded {
+    /// Whether somebody who was named on the command line is a member.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn member(&self, name: &str) -> Result<(), Problem> {
+        let members = self.inventory.group("postgres");
+        if members.iter().any(|member| member == name) {
+            return Ok(());
+        }
+        let problem = Problem::input(format!("`{name}` is no member of the cluster"));
+        Err(
+            match did_you_mean(name, members.iter().map(String::as_str)) {
+                Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
+                None => problem.hint(format!("the members are {}", members.join(", "))),
+            },
+        )
+    }
 }
 
 impl Inputs {
@@ -271,11 +294,23 @@ pub struct Instructions {
 }
 
 impl Which {
+    /// The playbook of a verb. What stands in a folder `playbooks` beside the inventory goes before what is shipped.
+    pub fn shipped(name: &'static str) -> Self {
+        Self {
+            playbook: None,
+            shipped: Some(name),
+        }
+    }
+
     /// # Errors
     /// There is no such playbook, or it is wrong.
-    pub fn load(&self) -> Result<Instructions, Problems> {
-        let (entry, folder) = match &self.playbook {
-            Some(path) => {
+    pub fn load(&self, inventory: &Path) -> Result<Instructions, Problems> {
+        let (entry, folder) = match (&self.playbook, self.shipped) {
+            (None, Some(shipped)) => (
+                shipped.to_owned(),
+                Some(inventory.with_file_name("playbooks")),
+            ),
+            (Some(path), _) => {
                 read(path)?;
                 let name = path
                     .file_name()
@@ -283,7 +318,7 @@ impl Which {
                     .unwrap_or_default();
                 (name.to_owned(), path.parent().map(Path::to_path_buf))
             }
-            None => ("site.yml".to_owned(), None),
+            (None, None) => ("site.yml".to_owned(), None),
         };
         let beside = folder.clone();
         let playbook = playbook::parse(&entry, resource::NAMES, &move |name| {

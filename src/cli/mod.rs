@@ -2,13 +2,17 @@
 
 mod apply;
 mod conninfo;
+mod failover;
 mod interrupt;
 mod lab;
 mod load;
+mod log;
 mod out;
 mod plan;
 mod playbook;
+mod rejoin;
 mod status;
+mod switchover;
 mod validate;
 
 use std::process::ExitCode;
@@ -36,8 +40,20 @@ enum Verb {
     Plan(plan::Arguments),
     /// Make the hosts as declared
     Apply(apply::Arguments),
+    /// Hand the primary's role to another member; clients of the poolers wait a moment
+    Switchover(switchover::Arguments),
+    /// Hand the primary's role back to the preferred member, or to the one that had it before
+    Failback(switchover::Failback),
+    /// Put a standby in the place of a primary that is dead
+    Failover(failover::Arguments),
+    /// Bring a member back as a standby: attached, rewound, or copied anew; what only it has is saved first
+    Rejoin(rejoin::Arguments),
+    /// Copy a standby's data anew from the primary, whatever state they are in
+    Rebuild(rejoin::Arguments),
     /// Show the cluster as it is now, and what is wrong with it
     Status(status::Arguments),
+    /// Show what a past run did, and when
+    Log(log::Arguments),
     /// Print the connection string that an application uses
     Conninfo(conninfo::Arguments),
     /// Check inventory, playbook and templates; connects nowhere
@@ -59,7 +75,13 @@ pub fn main() -> ExitCode {
         match arguments.verb {
             Verb::Plan(arguments) => plan::run(arguments).await,
             Verb::Apply(arguments) => apply::run(arguments).await,
+            Verb::Switchover(arguments) => switchover::run(arguments).await,
+            Verb::Failback(arguments) => switchover::failback(arguments).await,
+            Verb::Failover(arguments) => failover::run(arguments).await,
+            Verb::Rejoin(arguments) => rejoin::rejoin(arguments).await,
+            Verb::Rebuild(arguments) => rejoin::rebuild(arguments).await,
             Verb::Status(arguments) => status::run(&arguments).await,
+            Verb::Log(arguments) => log::run(&arguments),
             Verb::Conninfo(arguments) => conninfo::run(&arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Playbook(verb) => playbook::run(&verb),

@@ -9,8 +9,8 @@ use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
 use crate::facts::{Facts, Probes, Release};
-use crate::plan::{Declaration, Plan};
-use crate::problem::{Problem, Problems};
+use crate::plan::{Declaration, Failover, Handover, Plan, Returning};
+use crate::problem::{Kind, Problem, Problems};
 use crate::render::plan::{PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
@@ -37,7 +37,19 @@ pub struct Common {
     diff: bool,
     /// Do not show how the content of files changes
     #[arg(long)]
-    no_diff: bool,
+    pub no_diff: bool,
+    /// A change of primary, asked for by a verb of its own.
+    #[arg(skip)]
+    pub handover: Option<Handover>,
+    /// A dead primary's replacement, asked for by a verb of its own.
+    #[arg(skip)]
+    pub failover: Option<Failover>,
+    /// A member that is to come back, asked for by a verb of its own.
+    #[arg(skip)]
+    pub returning: Option<Returning>,
+    /// A plan without changes is not worth a word: another one follows.
+    #[arg(skip)]
+    pub only_changes: bool,
 }
 
 #[derive(Args)]
@@ -58,7 +70,7 @@ pub const CHANGES: u8 = 10;
 /// Runs the verb; gives the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let events = super::listen(arguments.common.verbose);
-    let prepared = Prepared::new(&arguments.common)?;
+    let mut prepared = Prepared::new(&arguments.common)?;
     let (fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     fleet.close().await;
     events.silence();
@@ -78,12 +90,16 @@ impl Common {
     pub fn of(inventory: &Path) -> Self {
         Self {
             inputs: Inputs::of(inventory),
-            which: Which { playbook: None },
+            which: Which::default(),
             allow_restart_primary: false,
             json: false,
             verbose: false,
             diff: false,
             no_diff: false,
+            handover: None,
+            failover: None,
+            returning: None,
+            only_changes: false,
         }
     }
 
@@ -120,6 +136,11 @@ pub struct Prepared {
     instructions: Instructions,
     questions: BTreeMap<String, BTreeMap<Release, Probes>>,
     allow_restart_primary: bool,
+    handover: Option<Handover>,
+    failover: Option<Failover>,
+    returning: Option<Returning>,
+    /// Why hosts are missing from a plan that goes on without them.
+    pub absent: Vec<Problem>,
 }
 
 impl Prepared {
@@ -129,12 +150,16 @@ impl Prepared {
     /// Everything that is wrong with what the user wrote.
     pub fn new(common: &Common) -> Result<Self, Problems> {
         let loaded = common.inputs.load()?;
-        let instructions = common.which.load()?;
+        let instructions = common.which.load(&common.inputs.inventory)?;
         let mut prepared = Self {
             loaded,
             instructions,
             questions: BTreeMap::new(),
             allow_restart_primary: common.allow_restart_primary,
+            handover: common.handover.clone(),
+            failover: common.failover.clone(),
+            returning: common.returning.clone(),
+            absent: Vec::new(),
         };
         prepared.questions = prepared.declaration().questions()?;
         Ok(prepared)
@@ -147,6 +172,23 @@ impl Prepared {
             engine: &self.instructions.engine,
             limit: self.loaded.limit.clone(),
             allow_restart_primary: self.allow_restart_primary,
+            handover: self.handover.clone(),
+            failover: self.failover.clone(),
+            returning: self.returning.clone(),
+        }
+    }
+
+    /// From now on the primary's role goes to this member. Once it has gone there, the one that had it before is another.
+    pub fn settle_on(&mut self, candidate: &str) {
+        if let Some(handover) = &mut self.handover {
+            handover.candidate = Some(candidate.to_owned());
+        }
+    }
+
+    /// What is looked at from now on is what the plan has made. A copy that was asked for is not asked for again.
+    pub fn settle(&mut self) {
+        if let Some(returning) = &mut self.returning {
+            returning.rebuild = false;
         }
     }
 
@@ -160,7 +202,7 @@ impl Prepared {
     /// # Errors
     /// A host that may be changed could not be reached or asked, or there is no plan.
     pub async fn observe(
-        &self,
+        &mut self,
         events: &Events,
         purpose: Purpose,
     ) -> Result<(Fleet, Plan), Problems> {
@@ -180,7 +222,7 @@ impl Prepared {
     /// # Errors
     /// As [`Self::observe`].
     pub async fn plan(
-        &self,
+        &mut self,
         fleet: &mut Fleet,
         unreachable: Vec<Problem>,
         events: &Events,
@@ -205,9 +247,40 @@ impl Prepared {
                 .as_deref()
                 .is_none_or(|host| declaration.includes(host))
         });
-        if !problems.is_empty() {
+        if problems.is_empty() {
+            return declaration.plan(world, &self.loaded.secrets);
+        }
+        if self.returning.is_some() || self.failover.is_some() {
+            // They are for times when hosts are down. Who is missed is found out by what needs it, and the others are told.
+            let returning = self.returning.as_ref().map(|returning| &returning.member);
+            let (own, others) = problems.into_iter().partition::<Vec<_>, _>(|problem| {
+                problem.host.is_some() && problem.host.as_ref() == returning
+            });
+            if !own.is_empty() {
+                return Err(Problems(own));
+            }
+            let plan = declaration.plan(world, &self.loaded.secrets);
+            self.absent = others;
+            return plan;
+        }
+        if self.handover.is_none() {
             return Err(Problems(problems));
         }
-        declaration.plan(world, &self.loaded.secrets)
+        // A handover needs every host, and says all that forbids it at once; what is left of one is finished without
+        // those that are gone.
+        let plan = declaration.plan(world, &self.loaded.secrets);
+        match plan {
+            Ok(plan) if plan.decision().is_none() => {
+                self.absent = problems;
+                Ok(plan)
+            }
+            planned => {
+                problems.extend(planned.err().into_iter().flat_map(|found| found.0));
+                for problem in &mut problems {
+                    problem.kind = Kind::Refused;
+                }
+                Err(Problems(problems))
+            }
+        }
     }
 }

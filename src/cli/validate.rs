@@ -7,6 +7,7 @@ use super::load::{Inputs, Which};
 use super::out;
 use crate::plan::Declaration;
 use crate::problem::Problems;
+use crate::words::count;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,13 +27,16 @@ pub struct Arguments {
 /// on imaginary bare hosts of every release. `--limit` is checked, and leaves nothing out.
 pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
     let loaded = arguments.inputs.load()?;
-    let instructions = arguments.which.load()?;
+    let instructions = arguments.which.load(&arguments.inputs.inventory)?;
     Declaration {
         inventory: &loaded.inventory,
         playbook: &instructions.playbook,
         engine: &instructions.engine,
         limit: None,
         allow_restart_primary: false,
+        handover: None,
+        failover: None,
+        returning: None,
     }
     .questions()?;
     let hosts = loaded.inventory.hosts.len();
@@ -49,9 +53,4 @@ pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
         ));
     }
     Ok(0)
-}
-
-fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }

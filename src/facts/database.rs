@@ -21,6 +21,9 @@ pub struct DataDirectory {
     pub checksums: bool,
     /// The control file's timeline; behind the server's own right after a promotion.
     pub timeline: Option<u32>,
+    /// The replication slots that it holds, physical and logical, whether the server runs or not.
+    #[serde(default)]
+    pub slots: Vec<String>,
 }
 
 /// A server that answers on its local socket.
@@ -31,6 +34,12 @@ pub struct Server {
     pub timeline: Option<u32>,
     /// Flushed (primary) or replayed (standby) position.
     pub position: Option<Lsn>,
+    /// The end of what a standby has received since it started.
+    #[serde(default)]
+    pub received: Option<Lsn>,
+    /// Whether somebody has paused a standby's replay.
+    #[serde(default)]
+    pub replay_paused: bool,
     pub started: Time,
     /// When the configuration was last loaded, `pg_conf_load_time()`.
     pub loaded: Time,
@@ -52,6 +61,9 @@ pub struct Server {
     pub extensions: BTreeMap<String, Vec<String>>,
     /// Whether repmgrd is paused, where repmgr is installed.
     pub repmgrd_paused: Option<bool>,
+    /// The member that was the primary before, by repmgr's record of events.
+    #[serde(default)]
+    pub previous_primary: Option<String>,
     /// Bytes of all databases.
     pub size: u64,
 }

@@ -6,9 +6,11 @@ mod parse;
 mod path;
 mod pooler;
 mod probe;
+mod readiness;
 mod release;
 mod time;
 mod unit;
+mod wal;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -25,9 +27,13 @@ pub use parse::{Answer, Answers, parse};
 pub use path::Path;
 pub use pooler::{Pooler, PoolerDatabase};
 pub use probe::{Probe, Probes, Section, script};
+pub use readiness::{
+    Activity, AskedMember, Lag, Peer, Postmaster, Questions, Readiness, Session, Tried,
+};
 pub use release::Release;
 pub use time::Time;
 pub use unit::Unit;
+pub use wal::{Saved, Wal};
 
 /// The facts of one host. What no step asked about is not in the maps; what was asked about and is not there is in them as
 /// absent, so that "not asked" and "not there" cannot be confused.
@@ -47,8 +53,28 @@ pub struct Facts {
     pub data: Option<DataDirectory>,
     /// PostgreSQL, if it answers on its local socket.
     pub server: Option<Server>,
+    /// What a server held that a plan stopped: it holds it again once it is started. No host is ever seen like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Server>,
+    /// The write-ahead log in the data directory, where it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wal: Option<Wal>,
     /// pgbouncer, if it answers on its local socket.
     pub pooler: Option<Pooler>,
+    /// What a handover needs, where it was asked for.
+    #[serde(default)]
+    pub readiness: Option<Readiness>,
+}
+
+impl Facts {
+    /// The unit that was asked about as `full_name` (`app.service`, `app.timer`), or without `.service`; `None`: nobody asked.
+    pub fn unit_mut(&mut self, full_name: &str) -> Option<&mut Unit> {
+        let short = full_name.strip_suffix(".service").unwrap_or(full_name);
+        let asked = [full_name, short]
+            .into_iter()
+            .find(|name| self.units.contains_key(*name))?;
+        self.units.get_mut(asked)
+    }
 }
 
 /// What is true of a host whatever it is used for.

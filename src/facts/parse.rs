@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::probe::{Section, conditions};
-use super::wire;
 use super::{
     DataDirectory, Facts, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit,
 };
+use super::{readiness, wal, wire};
 use crate::problem::Problem;
 use crate::secret::is_forbidden;
 
@@ -85,6 +85,13 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
     facts.data = data(section(Section::Data));
     facts.server = server(section(Section::Server))?;
     facts.pooler = pooler(section(Section::Pooler));
+    facts.wal = wal::parse(section(Section::Wal));
+    if probes
+        .iter()
+        .any(|probe| matches!(probe, Probe::Handover(_)))
+    {
+        facts.readiness = Some(readiness::parse(&section(Section::Readiness).lines)?);
+    }
     Ok(facts)
 }
 
@@ -108,7 +115,9 @@ fn absent(facts: &mut Facts, probes: &Probes) {
             | Probe::Free(_)
             | Probe::Cluster { .. }
             | Probe::Extensions(_)
-            | Probe::Pooler(_) => {}
+            | Probe::Pooler(_)
+            | Probe::Handover(_)
+            | Probe::Wal { .. } => {}
         }
     }
 }
@@ -156,6 +165,17 @@ fn paths(facts: &mut Facts, lines: &[String]) {
     }
 }
 
+/// Seconds since the epoch. Debian 11's systemd tells none of their parts: it is the end of that second then, or a unit that
+/// was started right after its file was written would look older than the file for ever.
+fn moment(told: &str) -> f64 {
+    let at: f64 = told.parse().unwrap_or(0.0);
+    if told.ends_with(".000000") && at > 0.0 {
+        at + 0.999_999
+    } else {
+        at
+    }
+}
+
 /// `systemctl show` prints a block of `Key=value` a unit, with an empty line between; the order of keys is its own.
 fn units(facts: &mut Facts, lines: &[String]) {
     for block in lines.split(String::is_empty) {
@@ -165,7 +185,7 @@ fn units(facts: &mut Facts, lines: &[String]) {
                 .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
                 .unwrap_or("")
         };
-        let time = |key: &str| Time::At(value(key).parse().unwrap_or(0.0));
+        let time = |key: &str| Time::At(moment(value(key)));
         let id = value("Id");
         let unit = Unit {
             load: value("LoadState").to_owned(),
@@ -177,11 +197,8 @@ fn units(facts: &mut Facts, lines: &[String]) {
             changed: time("StateChangeTimestamp"),
             needs_daemon_reload: value("NeedDaemonReload") == "yes",
         };
-        let asked = [id, id.strip_suffix(".service").unwrap_or(id)]
-            .into_iter()
-            .find(|name| facts.units.contains_key(*name));
-        if let Some(name) = asked {
-            facts.units.insert(name.to_owned(), unit);
+        if let Some(asked) = facts.unit_mut(id) {
+            *asked = unit;
         }
     }
 }
@@ -209,6 +226,12 @@ fn data(answer: &Answer) -> Option<DataDirectory> {
         standby_signal: value("standby_signal").is_some(),
         checksums: value("Data page checksum version:").is_some_and(|version| version != "0"),
         timeline: value("Latest checkpoint's TimeLineID:").and_then(|id| id.parse().ok()),
+        slots: answer
+            .lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("slot "))
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -221,6 +244,9 @@ fn server(answer: &Answer) -> Result<Option<Server>, Problem> {
         match (word, &mut found) {
             ("server", found) => *found = Some(wire::server(rest)?),
             ("nodes", Some(server)) => server.nodes = wire::json(rest)?,
+            ("previous", Some(server)) => {
+                server.previous_primary = Some(rest.to_owned()).filter(|name| !name.is_empty());
+            }
             ("paused", Some(server)) => server.repmgrd_paused = Some(rest == "true"),
             ("extensions", Some(server)) => {
                 let (database, extensions) = wire::extensions(rest)?;
@@ -262,8 +288,20 @@ fn pooler(answer: &Answer) -> Option<Pooler> {
                             .and_then(|port| port.parse().ok())
                             .unwrap_or(0),
                         paused: field("paused") == Some("1"),
+                        disabled: field("disabled") == Some("1"),
+                        pool_mode: field("pool_mode")
+                            .filter(|mode| !mode.is_empty())
+                            .map(str::to_owned),
                     },
                 );
+            }
+            // A pause of all databases at once; releases before 1.19 do not tell of it.
+            "STATE" => {
+                let holds = matches!(field("key"), Some("paused" | "suspended"));
+                pooler.paused |= holds && field("value") == Some("yes");
+            }
+            "USERS" if field("pool_mode") == Some("session") => {
+                pooler.session_users.push(field("name")?.to_owned());
             }
             "CONFIG" => {
                 let key = field("key")?.to_owned();
@@ -278,4 +316,17 @@ fn pooler(answer: &Answer) -> Option<Pooler> {
         }
     }
     (answer.code == 0 && !pooler.config.is_empty()).then_some(pooler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_without_parts_of_a_second_is_its_end() {
+        assert_eq!(moment("17.250000"), 17.25);
+        assert_eq!(moment("17.000000"), 17.999_999);
+        assert_eq!(moment(""), 0.0);
+        assert_eq!(moment("0.000000"), 0.0);
+    }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Release;
+use super::readiness::{self, Questions};
+use super::wal;
 use crate::condition::Condition;
 use crate::postgres::ident::quote_literal;
 use crate::shell::{join, quote};
@@ -33,6 +35,12 @@ pub enum Probe {
     Extensions(String),
     /// pgbouncer's admin console on this port.
     Pooler(u16),
+    /// Whether the host could play its part in a handover.
+    Handover(Questions),
+    /// The write-ahead log of the cluster; with its end, or only how it began.
+    Wal {
+        end: bool,
+    },
 }
 
 pub type Probes = BTreeSet<Probe>;
@@ -50,10 +58,12 @@ pub enum Section {
     Data,
     Server,
     Pooler,
+    Readiness,
+    Wal,
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::System,
         Self::Packages,
         Self::Paths,
@@ -64,6 +74,8 @@ impl Section {
         Self::Data,
         Self::Server,
         Self::Pooler,
+        Self::Readiness,
+        Self::Wal,
     ];
 }
 
@@ -191,6 +203,7 @@ if [ -f "$data/PG_VERSION" ]; then
   read -r version <"$data/PG_VERSION"; echo "version $version"
   echo "path $(readlink -f "$data")"
   [ -f "$data/standby.signal" ] && echo "standby_signal"
+  for slot in "$data"/pg_replslot/*/; do [ -d "$slot" ] && echo "slot $(basename "$slot")"; done
   as postgres /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
 elif [ -e "$data" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "occupied"
 fi; :"#,
@@ -216,11 +229,31 @@ fi; :"#,
                 Probe::Pooler(port) => Some(format!(
                     r#"[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
 console() {{ as postgres timeout 10 psql -XAtq -F '	' -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -P tuples_only=off -P footer=off -c "$1"; }}
-for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit 1; done"#
+for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit 1; done
+for show in USERS STATE; do echo "show $show"; console "SHOW $show" 2>/dev/null; done; :"#
                 )),
                 _ => None,
             })
             .unwrap_or_default(),
+        Section::Readiness => probes
+            .iter()
+            .find_map(|probe| match probe {
+                Probe::Handover(questions) => Some(readiness::script(questions)),
+                _ => None,
+            })
+            .unwrap_or_default(),
+        Section::Wal => {
+            let ends = probes.iter().filter_map(|probe| match probe {
+                Probe::Wal { end } => Some(*end),
+                _ => None,
+            });
+            match (cluster(probes), ends.max()) {
+                (Some((version, directory, port, _)), Some(end)) => {
+                    wal::script(version, directory, port, end)
+                }
+                _ => String::new(),
+            }
+        }
     }
 }
 

@@ -7,6 +7,8 @@ select 'server ' || json_build_object(
                   (select timeline_id from pg_control_checkpoint()))
     else ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int end,
   'position', case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end,
+  'received', pg_last_wal_receive_lsn(),
+  'replay_paused', pg_is_in_recovery() and pg_is_wal_replay_paused(),
   'started', extract(epoch from pg_postmaster_start_time()),
   'loaded', extract(epoch from pg_conf_load_time()),
   'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),

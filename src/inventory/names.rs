@@ -6,7 +6,7 @@ use super::Variables;
 use crate::problem::did_you_mean;
 
 /// Variables that begin like this are pgha's, or misspelt.
-const PREFIXES: [&str; 4] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_"];
+const PREFIXES: [&str; 5] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_", "watch_"];
 
 /// The variables that say how a host is reached.
 const CONNECTION: [&str; 15] = [
@@ -28,7 +28,7 @@ const CONNECTION: [&str; 15] = [
 ];
 
 /// The variables that must be the same on all hosts of a cluster.
-pub(super) const CLUSTER: [&str; 9] = [
+pub(super) const CLUSTER: [&str; 10] = [
     "cluster_name",
     "cluster_initial_primary",
     "cluster_preferred_primary",
@@ -37,6 +37,7 @@ pub(super) const CLUSTER: [&str; 9] = [
     "postgresql_databases",
     "repmgr_database",
     "repmgr_user",
+    "watch_user",
     PASSWORD,
 ];
 

@@ -239,13 +239,34 @@ impl Rules<'_> {
         );
     }
 
+    /// Attributes are taken away from it, and `pg_hba.conf` keeps it out of every database but one: it can be nobody else's.
+    fn watch_user(&mut self, variables: &Variables) {
+        let name = &variables.watch_user;
+        let is_users = variables
+            .postgresql_users
+            .iter()
+            .any(|user| user.name == *name);
+        if is_users || *name == variables.repmgr_user || name == "postgres" {
+            self.say(
+                self.place("watch_user"),
+                format!(
+                    "`watch_user` names a role that has another use: `{}`",
+                    name.escape_debug()
+                ),
+                "choose a name that no other role has",
+            );
+        }
+    }
+
     fn others(&mut self, variables: &Variables) {
         for (variable, thing, name) in [
             ("repmgr_database", "database", &variables.repmgr_database),
             ("repmgr_user", "role", &variables.repmgr_user),
+            ("watch_user", "role", &variables.watch_user),
         ] {
             self.name(self.place(variable), thing, name);
         }
+        self.watch_user(variables);
         for (variable, port) in [
             ("postgresql_port", variables.postgresql_port),
             ("pgbouncer_port", variables.pgbouncer_port),

@@ -28,6 +28,8 @@ pub struct Variables {
     pub repmgr_settings: BTreeMap<String, String>,
     pub repmgr_database: String,
     pub repmgr_user: String,
+    /// The role by which hosts ask which member is the primary.
+    pub watch_user: String,
     pub pgbouncer_port: u16,
     pub pgbouncer_listen_address: String,
     pub pgbouncer_settings: BTreeMap<String, String>,
@@ -53,6 +55,7 @@ impl Default for Variables {
             repmgr_settings: BTreeMap::new(),
             repmgr_database: "repmgr".to_owned(),
             repmgr_user: "repmgr".to_owned(),
+            watch_user: "pgha_watch".to_owned(),
             pgbouncer_port: 6432,
             pgbouncer_listen_address: "*".to_owned(),
             pgbouncer_settings: BTreeMap::new(),
@@ -69,6 +72,12 @@ pub struct User {
     pub attributes: Vec<String>,
     #[serde(default)]
     pub member_of: Vec<String>,
+}
+
+impl User {
+    pub fn may_log_in(&self) -> bool {
+        !self.attributes.iter().any(|word| word == "NOLOGIN")
+    }
 }
 
 /// An entry of `postgresql_databases`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lint::lint;
 use super::walk::Walk;
-use super::{Plan, Topology};
+use super::{Failover, Handover, Plan, Returning, Topology};
 use crate::facts::{Facts, Probe, Probes, Release, bare};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
@@ -20,6 +20,12 @@ pub struct Declaration<'a> {
     /// Hosts that may be changed; `None`: all.
     pub limit: Option<BTreeSet<String>>,
     pub allow_restart_primary: bool,
+    /// A change of primary, if one was asked for.
+    pub handover: Option<Handover>,
+    /// A dead primary's replacement, if one was asked for.
+    pub failover: Option<Failover>,
+    /// A member that is to come back, if one was named.
+    pub returning: Option<Returning>,
 }
 
 impl Declaration<'_> {
@@ -50,13 +56,18 @@ impl Declaration<'_> {
         world: BTreeMap<String, Facts>,
         secrets: &Secrets,
     ) -> Result<(Plan, BTreeMap<String, Facts>), Problems> {
-        let topology = Topology::discover(self.inventory, &world)?;
+        let topology = Topology::discover(self, &world)?;
         let mut walk = Walk::new(self, world, topology, secrets);
         let mut problems = Vec::new();
         for play in &self.playbook.plays {
             if let Err(found) = walk.play(play) {
                 problems.extend(found.0);
             }
+        }
+        if !walk.refusals.is_empty() {
+            // What comes after a refusal was planned as if there were none.
+            problems.retain(|problem| problem.kind == Kind::Input);
+            problems.append(&mut walk.refusals);
         }
         if !problems.is_empty() {
             return Err(told_once(problems));
@@ -98,7 +109,7 @@ impl Declaration<'_> {
                     return Err(Problems(wrong));
                 }
             }
-            let topology = Topology::discover(self.inventory, &world)?;
+            let topology = Topology::discover(self, &world)?;
             let walk = Walk::new(self, world, topology, &secrets);
             for play in &self.playbook.plays {
                 walk.ask(play, |host, probes| {

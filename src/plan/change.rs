@@ -26,6 +26,12 @@ pub struct Change {
     pub ops: Vec<Op>,
     /// Hosts whose earlier changes must be done first.
     pub after: Vec<String>,
+    /// What takes it back, where the run can be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<Op>,
+    /// Whether there is no way back once it is done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decides: bool,
 }
 
 /// The glyph and verb of a change.
@@ -43,6 +49,8 @@ pub enum Action {
     AlwaysRuns,
     /// Only waits.
     Wait,
+    /// Takes back what a step did.
+    Undo,
 }
 
 /// One field of a resource: what it was, what it becomes.

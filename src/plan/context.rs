@@ -29,6 +29,7 @@ pub fn host(view: &View<'_>) -> Value {
         primary_port => primary.map(|member| member.port),
         is_primary => view.is_primary(),
         is_former_primary => view.is_former_primary(view.host),
+        is_running => view.server().is_some(),
         automatic_failover => topology.members.len() >= AUTOMATIC,
         postgresql_version => view.version(),
         postgresql_data_directory => view.data_directory(),
@@ -36,7 +37,15 @@ pub fn host(view: &View<'_>) -> Value {
         postgresql_bin_directory => view.program("").trim_end_matches('/'),
         postgresql_unit => view.unit(),
         postgresql_extensions => value(&extensions(view.inventory)),
-        pgbouncer_databases => value(&pooled(view)),
+        candidate => topology.candidate.as_deref(),
+        outgoing => topology.outgoing.as_deref(),
+        outgoing_address => topology.outgoing.as_deref().and_then(|name| topology.member(name)).map(|member| member.address.clone()),
+        pause_timeout => view.handover.map(|handover| handover.pause_timeout),
+        drain => view.handover.map(|handover| value(&handover.drain)),
+        upstreams => value(&view.upstreams()),
+        repmgr_slot => topology.member(host).map(|member| member.slot.clone()),
+        pgbouncer_databases => value(&view.pooled(&topology.primary)),
+        pgbouncer_databases_at => value(&topology.members.iter().map(|member| (member.name.clone(), view.pooled(&member.name))).collect::<IndexMap<_, _>>()),
         repmgr_node_id => topology.member(host).map(|member| member.node_id),
         conninfo => topology.member(host).map(|_| view.conninfo(host).to_string()),
         facts => context! {
@@ -71,31 +80,6 @@ fn extensions(inventory: &Inventory) -> Vec<IndexMap<&'static str, String>> {
                     ("extension", extension.clone()),
                 ])
             })
-        })
-        .collect()
-}
-
-/// Where a pooler leads each declared database: to the primary. pgbouncer's file cannot name every database that
-/// PostgreSQL can (1.18 refuses blanks and quotes, tried); `*`, i.e. any, stands for those.
-fn pooled(view: &View<'_>) -> IndexMap<String, IndexMap<&'static str, serde_json::Value>> {
-    let Some(primary) = view.topology.member(&view.topology.primary) else {
-        return IndexMap::new();
-    };
-    let databases = &view.inventory.cluster.databases;
-    databases
-        .iter()
-        .map(|database| {
-            let target = IndexMap::from([
-                ("host", primary.address.as_str().into()),
-                ("port", primary.port.into()),
-            ]);
-            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-            let name = if database.name.chars().all(plain) {
-                database.name.as_str()
-            } else {
-                "*"
-            };
-            (name.to_owned(), target)
         })
         .collect()
 }

@@ -20,7 +20,7 @@ pub fn lint(
             .step(&change.step)
             .hint(hint)
     };
-    for stage in &plan.stages {
+    for stage in plan.stages.iter().chain(&plan.always) {
         let disruptive: Vec<&Change> = stage
             .hosts
             .iter()
@@ -51,7 +51,12 @@ pub fn lint(
             ));
         }
         let data = data_directory(&change.host);
-        if topology.member(&change.host).is_some() && change.ops.iter().any(|op| removes(op, &data))
+        if topology.member(&change.host).is_some()
+            && change
+                .ops
+                .iter()
+                .chain(&change.undo)
+                .any(|op| removes(op, &data))
         {
             problems.push(tell(
                 change,

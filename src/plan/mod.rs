@@ -4,9 +4,12 @@ mod argument;
 mod build;
 mod change;
 mod context;
+mod failover;
 mod guard;
+mod handover;
 mod lint;
 mod op;
+mod returning;
 mod topology;
 mod walk;
 
@@ -15,8 +18,11 @@ use serde::{Deserialize, Serialize};
 
 pub use build::Declaration;
 pub use change::{Action, Before, Change, Field, FileDiff, Shown};
+pub use failover::{Failover, place, reached};
 pub use guard::Guard;
-pub use op::{Op, ServiceAction};
+pub use handover::{Drain, Handover};
+pub use op::{Op, ServiceAction, noted, noted_name};
+pub use returning::Returning;
 pub use topology::{Member, Peer, Topology};
 
 pub use crate::condition::Condition;
@@ -38,14 +44,23 @@ pub struct Plan {
     #[serde(default)]
     pub new_secrets: Vec<String>,
     pub stages: Vec<Stage>,
+    /// What is done at the end however the stages ended, once it is known how.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub always: Vec<Stage>,
     /// What is known to be due but is held back until it is allowed, or cannot be mended by pgha.
     pub held: Vec<Held>,
+    /// What goes on, and somebody should know of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
 }
 
 /// The largest set of changes without a dependency between hosts: every host runs its list at the same time as the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     pub hosts: IndexMap<String, Vec<Change>>,
+    /// Seconds after which a host that has not done its part counts as lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<u32>,
 }
 
 /// A change that is due and not made.
@@ -57,15 +72,36 @@ pub struct Held {
     pub hint: String,
 }
 
+/// What the plan does not stop for, and somebody will feel: a session that is cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub host: String,
+    pub what: String,
+}
+
 impl Plan {
     pub fn is_empty(&self) -> bool {
-        self.stages.is_empty()
+        self.stages.is_empty() && self.always.is_empty()
+    }
+
+    /// The stage of the change after which there is no way back; `None`: the plan has no way back at all, it only stops.
+    pub fn decision(&self) -> Option<usize> {
+        self.stages
+            .iter()
+            .position(|stage| stage.hosts.values().flatten().any(|change| change.decides))
+    }
+
+    /// The member that becomes the primary, or is it already.
+    pub fn candidate(&self) -> &str {
+        let decision = self.changes().find(|change| change.decides);
+        decision.map_or(&self.primary, |change| &change.host)
     }
 
     /// Every change, in the order in which it is shown.
     pub fn changes(&self) -> impl Iterator<Item = &Change> {
         self.stages
             .iter()
+            .chain(&self.always)
             .flat_map(|stage| stage.hosts.values().flatten())
     }
 }
@@ -75,7 +111,7 @@ impl Plan {
     pub fn secrets(&self) -> Vec<&str> {
         let mut names: Vec<&str> = self
             .changes()
-            .flat_map(|change| &change.ops)
+            .flat_map(|change| change.ops.iter().chain(&change.undo))
             .flat_map(|op| op.text().into_iter().flat_map(crate::secret::Text::secrets))
             .collect();
         names.sort_unstable();

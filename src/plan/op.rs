@@ -126,3 +126,35 @@ impl Op {
         }
     }
 }
+
+/// The word of a command that stands for what an earlier step, perhaps on another host, will have told under `name`: the
+/// one thing that a run knows and its plan does not.
+pub fn noted(name: &str) -> String {
+    format!("{{noted {name}}}")
+}
+
+/// The name in such a word.
+pub fn noted_name(word: &str) -> Option<&str> {
+    word.strip_prefix("{noted ")?.strip_suffix('}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noted_word_is_that_word_alone() {
+        assert_eq!(noted("end_of_wal"), "{noted end_of_wal}");
+        assert_eq!(noted_name(&noted("end_of_wal")), Some("end_of_wal"));
+        for word in [
+            "end_of_wal",
+            "{noted}",
+            "{noted a",
+            "noted a}",
+            "x{noted a}",
+            "{noted a}x",
+        ] {
+            assert_eq!(noted_name(word), None, "{word}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::{Declaration, Failover};
 use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Problem, Problems};
@@ -20,6 +21,10 @@ pub struct Topology {
     pub primary: String,
     /// Whether there is a cluster already.
     pub exists: bool,
+    /// The member that is to become the primary; `None` where nobody is, or it is the primary already.
+    pub candidate: Option<String>,
+    /// The primary that the candidate replaces.
+    pub outgoing: Option<String>,
 }
 
 /// A member of the cluster.
@@ -48,11 +53,18 @@ impl Topology {
     /// Reads the shape of the cluster from the facts. `world` lacks the hosts that could not be reached and need not be.
     ///
     /// # Errors
-    /// States in which going on could cost data: two primaries, no primary but standbys, foreign data.
+    /// States in which going on could cost data: two primaries, no primary but standbys, foreign data; or a candidate that
+    /// is no member.
     pub fn discover(
-        inventory: &Inventory,
+        declaration: &Declaration<'_>,
         world: &BTreeMap<String, Facts>,
     ) -> Result<Self, Problems> {
+        let Declaration {
+            inventory,
+            handover,
+            failover,
+            ..
+        } = declaration;
         if let Some(witness) = inventory.group("witness").first() {
             return Err(Problem::input(format!(
                 "`{witness}` is in the group `witness`, and pgha cannot build a witness yet"
@@ -61,7 +73,14 @@ impl Topology {
             .into());
         }
         let names = inventory.group("postgres");
-        let (primary, exists) = primary(inventory, names, world)?;
+        let replaced = match failover {
+            Some(failover) => replaced(inventory, world, failover)?,
+            None => None,
+        };
+        let (primary, exists) = match &replaced {
+            Some((dead, _)) => (dead.clone(), true),
+            None => primary(inventory, names, world)?,
+        };
         same_cluster(names, &primary, world)?;
         let ids = node_ids(inventory, names, world)?;
         let host_keys = |name: &str| {
@@ -90,7 +109,24 @@ impl Topology {
                 name: name.clone(),
             })
             .collect();
+        let candidate = match handover {
+            None => replaced.map(|(_, successor)| successor),
+            Some(handover) => match &handover.candidate {
+                Some(candidate) => Some(candidate.clone()),
+                None => previous(world, &primary)?,
+            },
+        };
+        let candidate = candidate.filter(|candidate| *candidate != primary);
+        if let Some(stranger) = candidate.as_ref().filter(|name| !names.contains(name)) {
+            return Err(Problem::refused(format!(
+                "`{stranger}` is no member of the cluster, and cannot become its primary"
+            ))
+            .hint("name a host of the group `postgres`: `pgha switchover INVENTORY --to NODE`")
+            .into());
+        }
         Ok(Self {
+            outgoing: candidate.as_ref().map(|_| primary.clone()),
+            candidate,
             members,
             poolers,
             primary,
@@ -107,6 +143,78 @@ impl Topology {
         self.members
             .iter()
             .filter(|member| member.name != self.primary)
+    }
+}
+
+/// A primary that is dead, and who takes its place; nobody where one takes writes.
+fn replaced(
+    inventory: &Inventory,
+    world: &BTreeMap<String, Facts>,
+    failover: &Failover,
+) -> Result<Option<(String, String)>, Problem> {
+    let names = inventory.group("postgres");
+    let servers = || {
+        names.iter().filter_map(|name| {
+            world
+                .get(name)?
+                .server
+                .as_ref()
+                .map(|server| (name, server))
+        })
+    };
+    let asked = failover.candidate.as_ref();
+    if let Some((primary, _)) = servers().find(|(_, server)| !server.in_recovery) {
+        return match asked.filter(|asked| *asked != primary) {
+            Some(asked) => Err(
+                Problem::refused(format!("`{primary}` answers, and takes writes")).hint(format!(
+                    "hand over to `{asked}`: `pgha switchover INVENTORY --to {asked}`"
+                )),
+            ),
+            None => Ok(None),
+        };
+    }
+    if world.values().all(|facts| facts.data.is_none()) {
+        return Ok(None);
+    }
+    let successor = super::failover::successor(inventory, world, asked)?;
+    // As the standbys have it in repmgr's table, unless that one runs as a standby; else the one whose data would make it a
+    // primary. Not the other way round: a former primary that stands still is not the one that may be taking writes.
+    let recorded = servers().find_map(|(_, server)| {
+        let mut nodes = server.nodes.iter();
+        let (name, _) = nodes.find(|(_, node)| node.kind == "primary" && node.active)?;
+        Some(name)
+    });
+    let recorded = recorded.filter(|name| servers().all(|(running, _)| running != *name));
+    let stopped = names.iter().find(|name| {
+        let data = world.get(*name).and_then(|facts| facts.data.as_ref());
+        data.is_some_and(|data| !data.standby_signal)
+    });
+    let dead = recorded
+        .filter(|name| names.contains(name))
+        .or(stopped)
+        .cloned();
+    match dead.filter(|dead| *dead != successor) {
+        Some(dead) => Ok(Some((dead, successor))),
+        None => Err(
+            Problem::refused("it is not known which member was the primary")
+                .hint("`repmgr.nodes` on a standby should say so; look with `pgha status`"),
+        ),
+    }
+}
+
+/// Who was the primary before `primary`, as repmgr's record of events has it; nobody where there is no cluster yet.
+fn previous(world: &BTreeMap<String, Facts>, primary: &str) -> Result<Option<String>, Problem> {
+    let Some(server) = world.get(primary).and_then(|facts| facts.server.as_ref()) else {
+        return Ok(None);
+    };
+    match &server.previous_primary {
+        Some(previous) => Ok(Some(previous.clone())),
+        None => Err(Problem::refused(format!(
+            "no other member than `{primary}` was the primary before"
+        ))
+        .hint(
+            "name one: `pgha switchover INVENTORY --to NODE`, or set `cluster_preferred_primary`",
+        )),
     }
 }
 

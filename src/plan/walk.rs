@@ -6,15 +6,19 @@ use indexmap::IndexMap;
 use minijinja::{Value, context};
 
 use super::argument::argument_of;
-use super::{Change, Declaration, Held, Plan, Stage, Topology};
+use super::{Change, Declaration, Held, Plan, Stage, Topology, Warning};
 use crate::facts::{Facts, Probes, Time};
 use crate::inventory::select;
-use crate::playbook::{Play, Step};
+use crate::playbook::{self, Play, Step};
 use crate::problem::{Kind, Problem, Problems};
 use crate::resource::{self, Draft, Resource, Verdict, View};
 use crate::secret::Secrets;
 use crate::template::value;
 use crate::yaml::{Node, Value as Yaml};
+
+/// Groups whose hosts are known once all were looked at: who is the primary, who is not, who is to become it and whom it
+/// replaces, and which of the others is to come back.
+const DISCOVERED: [&str; 5] = ["primary", "standbys", "candidate", "outgoing", "returning"];
 
 /// The walk through a playbook, step by step, with the facts as the plan so far will have made them.
 pub struct Walk<'a> {
@@ -24,8 +28,12 @@ pub struct Walk<'a> {
     pub topology: Topology,
     secrets: &'a Secrets,
     pub plan: Plan,
+    /// What resources refuse, all of it.
+    pub refusals: Vec<Problem>,
     /// The stage of each host's last change.
     stage_of: BTreeMap<String, usize>,
+    /// The first stage that the play at hand may have a part in.
+    earliest: usize,
     /// How many changes there are.
     changes: u32,
     contexts: BTreeMap<String, Value>,
@@ -50,15 +58,13 @@ impl<'a> Walk<'a> {
                 ..Plan::default()
             },
             topology,
+            refusals: Vec::new(),
             stage_of: BTreeMap::new(),
+            earliest: 0,
             changes: 0,
             contexts: BTreeMap::new(),
         };
-        walk.contexts = walk
-            .world
-            .keys()
-            .map(|host| (host.clone(), super::context::host(&walk.view(host))))
-            .collect();
+        walk.contexts = walk.all_contexts();
         walk
     }
 
@@ -71,13 +77,25 @@ impl<'a> Walk<'a> {
             secrets: self.secrets,
             now: Time::Planned(self.changes),
             allow_restart_primary: self.declaration.allow_restart_primary,
+            handover: self.declaration.handover.as_ref(),
+            failover: self.declaration.failover.as_ref(),
+            returning: self.declaration.returning.as_ref(),
         }
     }
 
-    /// The hosts of a play, in order. `primary` and `standbys` are groups that are discovered.
+    /// The hosts of a play, in order. The [`DISCOVERED`] groups are not the inventory's.
     fn hosts(&self, play: &Play) -> Result<Vec<String>, Problem> {
         match play.hosts.text.as_str() {
             "primary" => Ok(vec![self.topology.primary.clone()]),
+            "candidate" => Ok(self.topology.candidate.iter().cloned().collect()),
+            "outgoing" => Ok(self.topology.outgoing.iter().cloned().collect()),
+            "returning" => {
+                let returning = self.declaration.returning.iter();
+                let named = returning.map(|returning| returning.member.clone());
+                Ok(named
+                    .filter(|name| *name != self.topology.primary)
+                    .collect())
+            }
             "standbys" => Ok(self
                 .topology
                 .standbys()
@@ -89,6 +107,18 @@ impl<'a> Walk<'a> {
     }
 
     pub fn play(&mut self, play: &Play) -> Result<(), Problems> {
+        if play.always && self.plan.always.is_empty() {
+            // Stages of their own, whose first comes after all others.
+            self.stage_of.clear();
+            self.earliest = 0;
+        } else if play.in_order {
+            let stages = if play.always {
+                &self.plan.always
+            } else {
+                &self.plan.stages
+            };
+            self.earliest = stages.len();
+        }
         let hosts: Vec<String> = self
             .hosts(play)?
             .into_iter()
@@ -136,7 +166,19 @@ impl<'a> Walk<'a> {
                 };
                 problem.on(host).step(&step.name)
             };
-            let resource = self.declare(step, &context)?;
+            let resource = self.declare(&step.kind.text, &step.arguments, &context)?;
+            let warned = resource.warnings(&self.view(host)).into_iter();
+            let warned = warned.map(|what| Warning {
+                host: host.to_owned(),
+                what,
+            });
+            self.plan.warnings.extend(warned);
+            let refusals = resource.refusals(&self.view(host)).into_iter().map(told);
+            let refusals: Vec<Problem> = refusals.collect();
+            if !refusals.is_empty() {
+                self.refusals.extend(refusals);
+                continue;
+            }
             match resource.verdict(&self.view(host)).map_err(told)? {
                 Verdict::AsDeclared => {}
                 Verdict::Held { what, hint } => self.plan.held.push(Held {
@@ -144,7 +186,22 @@ impl<'a> Walk<'a> {
                     what,
                     hint,
                 }),
-                Verdict::Change(draft) => self.change(step, host, &*resource, draft, before),
+                Verdict::Change(draft) => {
+                    let undo = match &step.undo {
+                        Some(undo) => {
+                            Some(self.declare(&undo.kind.text, &undo.arguments, &context)?)
+                        }
+                        None => None,
+                    };
+                    self.change(
+                        play,
+                        step,
+                        host,
+                        (&*resource, undo.as_deref()),
+                        draft,
+                        before,
+                    )?;
+                }
             }
         }
         Ok(())
@@ -153,12 +210,13 @@ impl<'a> Walk<'a> {
     /// Records a change, in the earliest stage that it may be in, and makes the facts as it will.
     fn change(
         &mut self,
+        play: &Play,
         step: &Step,
         host: &str,
-        resource: &dyn Resource,
+        (resource, undo): (&dyn Resource, Option<&dyn Resource>),
         draft: Draft,
         before: &[String],
-    ) {
+    ) -> Result<(), Problems> {
         let after: Vec<String> = draft
             .after
             .iter()
@@ -168,16 +226,60 @@ impl<'a> Walk<'a> {
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
+        let deadline = self.deadline(play, host)?;
+        if step.decides {
+            // A stage of its own: all before it is done by then, and nothing after it has begun.
+            self.earliest = self.plan.stages.len();
+        }
         let own = self.stage_of.get(host).copied().unwrap_or(0);
-        let stage = after
+        let mut stage = after
             .iter()
             .map(|other| self.stage_of[other] + 1)
-            .fold(own, usize::max);
-        self.stage_of.insert(host.to_owned(), stage);
-        if self.plan.stages.len() <= stage {
-            self.plan.stages.resize_with(stage + 1, Stage::default);
+            .fold(own.max(self.earliest), usize::max);
+        let stages = if play.always {
+            &self.plan.always
+        } else {
+            &self.plan.stages
+        };
+        // What may take its time is not cut off by the deadline of what may not.
+        while stages.get(stage).is_some_and(|other| {
+            !other.hosts.is_empty() && other.deadline.is_some() != deadline.is_some()
+        }) {
+            stage += 1;
         }
-        self.plan.stages[stage]
+        self.stage_of.insert(host.to_owned(), stage);
+        if step.decides {
+            self.earliest = stage + 1;
+        }
+        let subject = resource.subject();
+        self.changes += 1;
+        let mut facts = self.world[host].clone();
+        resource.settle(&self.view(host), &mut facts);
+        self.world.insert(host.to_owned(), facts);
+        let undo = match undo {
+            Some(undo) => match undo.verdict(&self.view(host)).map_err(|problem| {
+                let place = step.undo.as_ref().map(|undo| &undo.kind.span);
+                problem
+                    .at(place.unwrap_or(&step.span))
+                    .on(host)
+                    .step(&step.name)
+            })? {
+                Verdict::Change(back) => back.ops,
+                Verdict::AsDeclared | Verdict::Held { .. } => Vec::new(),
+            },
+            None => Vec::new(),
+        };
+        let stages = if play.always {
+            &mut self.plan.always
+        } else {
+            &mut self.plan.stages
+        };
+        if stages.len() <= stage {
+            stages.resize_with(stage + 1, Stage::default);
+        }
+        let stage = &mut stages[stage];
+        stage.deadline = stage.deadline.max(deadline);
+        stage
             .hosts
             .entry(host.to_owned())
             .or_default()
@@ -185,23 +287,64 @@ impl<'a> Walk<'a> {
                 host: host.to_owned(),
                 step: step.name.clone(),
                 resource: step.kind.text.clone(),
-                subject: resource.subject(),
+                subject,
                 action: draft.action,
                 fields: draft.fields,
                 diff: draft.diff,
                 guards: draft.guards,
                 ops: draft.ops,
                 after,
+                undo,
+                decides: step.decides,
             });
-        self.changes += 1;
-        let mut facts = self.world[host].clone();
-        resource.settle(&self.view(host), &mut facts);
-        self.world.insert(host.to_owned(), facts);
+        self.follow_the_primary();
+        Ok(())
+    }
+
+    /// Who the primary is once a change was made: what comes later is declared for that one.
+    fn follow_the_primary(&mut self) {
+        let Some(candidate) = self.topology.candidate.clone() else {
+            return;
+        };
+        let server = self
+            .world
+            .get(&candidate)
+            .and_then(|facts| facts.server.as_ref());
+        if candidate == self.topology.primary || server.is_none_or(|server| server.in_recovery) {
+            return;
+        }
+        self.topology.primary = candidate;
+        self.contexts = self.all_contexts();
+    }
+
+    fn all_contexts(&self) -> BTreeMap<String, Value> {
+        self.world
+            .keys()
+            .map(|host| (host.clone(), super::context::host(&self.view(host))))
+            .collect()
+    }
+
+    /// The deadline of a play, in seconds.
+    fn deadline(&self, play: &Play, host: &str) -> Result<Option<u32>, Problem> {
+        let Some(node) = &play.deadline else {
+            return Ok(None);
+        };
+        let rendered = self.declaration.engine.node(node, &self.contexts[host])?;
+        let seconds = match &rendered.value {
+            Yaml::String(text) => text.trim().parse().ok(),
+            _ => rendered
+                .as_int()
+                .and_then(|number| u32::try_from(number).ok()),
+        };
+        match seconds {
+            Some(seconds) if seconds > 0 => Ok(Some(seconds)),
+            _ => Err(playbook::no_deadline(&rendered).at(&node.span)),
+        }
     }
 
     /// Collects the questions of a play: of every host that it could ever concern, whatever its conditions say now.
     pub fn ask(&self, play: &Play, mut tell: impl FnMut(&str, Probes)) -> Result<(), Problems> {
-        let dynamic = matches!(play.hosts.text.as_str(), "primary" | "standbys");
+        let dynamic = DISCOVERED.contains(&play.hosts.text.as_str());
         let hosts = if dynamic {
             self.declaration.inventory.group("postgres").to_vec()
         } else {
@@ -209,17 +352,22 @@ impl<'a> Walk<'a> {
         };
         for host in &hosts {
             for step in &play.steps {
+                let undo = step.undo.as_ref();
+                let own = (&step.kind, &step.arguments);
+                let both = [Some(own), undo.map(|undo| (&undo.kind, &undo.arguments))];
                 for context in self.contexts_of(play, step, host)? {
-                    match self.declare(step, &context) {
-                        Ok(resource) => {
-                            tell(
-                                host,
-                                resource.probes(&self.view(host)).into_iter().collect(),
-                            );
+                    for (kind, arguments) in both.into_iter().flatten() {
+                        match self.declare(&kind.text, arguments, &context) {
+                            Ok(resource) => {
+                                tell(
+                                    host,
+                                    resource.probes(&self.view(host)).into_iter().collect(),
+                                );
+                            }
+                            // A step that is not for this host need not be complete on it.
+                            Err(_) if !self.holds(step, &context).unwrap_or(false) => {}
+                            Err(problems) => return Err(problems),
                         }
-                        // A step that is not for this host need not be complete on it.
-                        Err(_) if !self.holds(step, &context).unwrap_or(false) => {}
-                        Err(problems) => return Err(problems),
                     }
                 }
             }
@@ -266,12 +414,17 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    fn declare(&self, step: &Step, context: &Value) -> Result<Box<dyn Resource>, Problems> {
+    fn declare(
+        &self,
+        kind: &str,
+        declared: &Node,
+        context: &Value,
+    ) -> Result<Box<dyn Resource>, Problems> {
         let engine = self.declaration.engine;
-        let arguments: Node = engine.node(&step.arguments, context)?;
-        resource::declare(&step.kind.text, &arguments, &|template| {
+        let arguments: Node = engine.node(declared, context)?;
+        resource::declare(kind, &arguments, &|template| {
             let named = argument_of(&format!("`{template}`"), &arguments);
-            let span = named.unwrap_or_else(|| step.arguments.span.clone());
+            let span = named.unwrap_or_else(|| declared.span.clone());
             engine.file(template, &span, context)
         })
     }

@@ -5,9 +5,9 @@ mod parse;
 mod play;
 mod step;
 
-pub use parse::parse;
+pub use parse::{no_deadline, parse};
 pub use play::Play;
-pub use step::Step;
+pub use step::{Step, Undo};
 
 /// A playbook with everything that it imports.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::foreign;
-use super::{Play, Playbook, step};
+use super::step::{self, flag};
+use super::{Play, Playbook};
 use crate::problem::{Problem, Problems, Source, Span, did_you_mean};
 use crate::yaml::{self, Key, Map, Node, Spanned, Value};
 
-const PLAY_KEYS: [&str; 5] = ["name", "hosts", "serial", "vars", "steps"];
+pub(super) const PLAY_KEYS: [&str; 8] = [
+    "name", "hosts", "serial", "in_order", "always", "deadline", "vars", "steps",
+];
 
 /// Reads a playbook and what it imports. `resources` are the names of the resources that a step may declare; `read` gives
 /// the text of a file, by the path in an `import_playbook`, taken against the folder of the importing file.
@@ -32,6 +35,9 @@ pub fn parse(
         None => reader
             .problems
             .push(Problem::input(format!("there is no playbook `{entry}`")).hint("check the path")),
+    }
+    if reader.problems.is_empty() {
+        reader.problems = together(&reader.plays);
     }
     if reader.problems.is_empty() {
         Ok(Playbook {
@@ -163,6 +169,11 @@ impl Reader<'_> {
         }
         let mut is_serial = false;
         keep(serial(map).map(|found| is_serial = found));
+        let (mut in_order, mut always) = (false, false);
+        keep(flag(map, "in_order").map(|found| in_order = found));
+        keep(flag(map, "always").map(|found| always = found));
+        let mut time = None;
+        keep(deadline(map).map(|found| time = found));
         let mut vars = Map::default();
         keep(variables(map).map(|found| vars = found));
         let steps = self.steps(map, span).unwrap_or_else(|found| {
@@ -174,6 +185,9 @@ impl Reader<'_> {
                 name: name.unwrap_or_else(|| hosts.text.clone()),
                 hosts,
                 serial: is_serial,
+                in_order,
+                always,
+                deadline: time,
                 vars,
                 steps,
                 span: span.clone(),
@@ -231,13 +245,16 @@ impl Reader<'_> {
 
 fn unknown_key(key: &Key) -> Problem {
     let problem = Problem::input(format!("a play has no key `{}`", key.name)).at(&key.span);
+    if step::KEYS.contains(&key.name.as_str()) {
+        return problem.hint(format!("`{}` is a key of a step", key.name));
+    }
     match (
         foreign::play_hint(&key.name),
         did_you_mean(&key.name, PLAY_KEYS),
     ) {
         (Some(hint), _) => problem.hint(hint),
         (None, Some(meant)) => problem.hint(format!("did you mean `{meant}`?")),
-        (None, None) => problem.hint("its keys are `name`, `hosts`, `serial`, `vars` and `steps`"),
+        (None, None) => problem.hint("its keys are `name`, `hosts`, `serial`, `in_order`, `always`, `deadline`, `vars` and `steps`"),
     }
 }
 
@@ -285,6 +302,98 @@ fn serial(map: &Map) -> Result<bool, Problem> {
         .at(&node.span)
         .hint("`serial: 1` takes one host after the other; without it all go together")),
     }
+}
+
+/// A number of seconds, or a template that will give one.
+fn deadline(map: &Map) -> Result<Option<Node>, Problem> {
+    let Some((key, node)) = map.entry("deadline") else {
+        return Ok(None);
+    };
+    let is_number = match &node.value {
+        Value::String(text) => text.contains("{{"),
+        _ => node
+            .as_int()
+            .is_some_and(|seconds| (1..=i64::from(u32::MAX)).contains(&seconds)),
+    };
+    match is_number {
+        true => Ok(Some(node.clone())),
+        false => Err(no_deadline(node).at(if node.is_null() {
+            &key.span
+        } else {
+            &node.span
+        })),
+    }
+}
+
+/// What is told of a deadline that is none.
+pub fn no_deadline(found: &Node) -> Problem {
+    Problem::input(format!(
+        "`deadline` is a number of seconds, at least 1, found {}",
+        found.describe()
+    ))
+    .hint("write a number, or a template that gives one: `deadline: 20`")
+}
+
+/// What no play can see of the others: their order, what decides, and what can be undone.
+fn together(plays: &[Play]) -> Vec<Problem> {
+    let told = |what: &str, span: &Span, hint: &str| Problem::input(what).at(span).hint(hint);
+    let mut problems = Vec::new();
+    let mut always = false;
+    let mut decided = false;
+    let decides = plays
+        .iter()
+        .flat_map(|play| &play.steps)
+        .any(|step| step.decides);
+    for play in plays {
+        if always && !play.always {
+            problems.push(told(
+                "this play comes after one with `always`, which is run at the end",
+                &play.span,
+                "put plays with `always: true` last",
+            ));
+        }
+        always |= play.always;
+        for step in &play.steps {
+            if let Some(undo) = &step.undo {
+                let span = &undo.kind.span;
+                if play.always || decided {
+                    problems.push(told(
+                        "nothing is undone any more once this step is run",
+                        span,
+                        "remove `undo`: what comes after the decision goes on, whatever fails",
+                    ));
+                } else if !decides {
+                    problems.push(told(
+                        "`undo` has no meaning where no step decides: a run that fails stops, and is not undone",
+                        span,
+                        "add `decides: true` to the step after which there is no way back, or remove `undo`",
+                    ));
+                }
+            }
+            if step.decides {
+                problems.extend(match (play.always, decided, &step.loop_over) {
+                    (true, ..) => Some(told(
+                        "a step of a play with `always` cannot decide: it is run whatever was decided",
+                        &step.span,
+                        "remove `decides`, or `always` from the play",
+                    )),
+                    (_, true, _) => Some(told(
+                        "a second step decides, and a run is decided once",
+                        &step.span,
+                        "leave `decides` to the step after which there is no way back",
+                    )),
+                    (.., Some(list)) => Some(told(
+                        "a step with a loop cannot decide: each turn would, and a run is decided once",
+                        &list.span,
+                        "make a step of its own of what decides",
+                    )),
+                    _ => None,
+                });
+                decided = true;
+            }
+        }
+    }
+    problems
 }
 
 fn variables(map: &Map) -> Result<Map, Problem> {

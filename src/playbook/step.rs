@@ -1,7 +1,7 @@
 //! One step.
 
 use super::foreign;
-use super::parse::text;
+use super::parse::{PLAY_KEYS, text};
 use crate::problem::{Problem, Span, did_you_mean};
 use crate::yaml::{Key, Map, Node, Spanned, Value};
 
@@ -17,10 +17,25 @@ pub struct Step {
     pub when: Vec<Spanned>,
     /// What `loop` lists.
     pub loop_over: Option<Node>,
+    /// What must hold again if the run is undone, as a resource of its own. Only before the step that decides.
+    pub undo: Option<Undo>,
+    /// Whether there is no way back once this step is done. One step of a playbook may; it is a stage of its own.
+    pub decides: bool,
     pub span: Span,
 }
 
-const KEYS: [&str; 3] = ["name", "when", "loop"];
+/// The way back from a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undo {
+    pub kind: Spanned,
+    pub arguments: Node,
+}
+
+pub(super) const KEYS: [&str; 5] = ["name", "when", "loop", "undo", "decides"];
+
+/// What declares a resource, as it is called in what is told of it.
+const STEP: &str = "a step";
+const UNDO: &str = "`undo`";
 
 /// Reads one step.
 pub(super) fn parse(item: &Node, resources: &[&str]) -> Result<Step, Vec<Problem>> {
@@ -32,7 +47,7 @@ pub(super) fn parse(item: &Node, resources: &[&str]) -> Result<Step, Vec<Problem
         ]);
     };
     let mut problems = Vec::new();
-    let kind = kind(map, &item.span, resources).unwrap_or_else(|found| {
+    let kind = kind(map, &item.span, resources, STEP).unwrap_or_else(|found| {
         problems.extend(found);
         None
     });
@@ -42,6 +57,11 @@ pub(super) fn parse(item: &Node, resources: &[&str]) -> Result<Step, Vec<Problem
         .ok();
     let when = when(map).map_err(&mut keep).ok();
     let loop_over = loop_over(map).map_err(&mut keep).ok();
+    let decides = flag(map, "decides").map_err(&mut keep).unwrap_or(false);
+    let undo = undo(map, resources).unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
     match (kind, name, when, loop_over) {
         (Some((kind, arguments)), Some(name), Some(when), Some(loop_over))
             if problems.is_empty() =>
@@ -52,6 +72,8 @@ pub(super) fn parse(item: &Node, resources: &[&str]) -> Result<Step, Vec<Problem
                 arguments,
                 when,
                 loop_over,
+                undo,
+                decides,
                 span: item.span.clone(),
             })
         }
@@ -62,7 +84,12 @@ pub(super) fn parse(item: &Node, resources: &[&str]) -> Result<Step, Vec<Problem
 type Declared = (Spanned, Node);
 
 /// The one resource of a step.
-fn kind(map: &Map, span: &Span, resources: &[&str]) -> Result<Option<Declared>, Vec<Problem>> {
+fn kind(
+    map: &Map,
+    span: &Span,
+    resources: &[&str],
+    whole: &str,
+) -> Result<Option<Declared>, Vec<Problem>> {
     let is_resource = |key: &Key| resources.contains(&key.name.as_str());
     let mut found = map.iter().filter(|(key, _)| is_resource(key));
     let first = found.next();
@@ -70,7 +97,7 @@ fn kind(map: &Map, span: &Span, resources: &[&str]) -> Result<Option<Declared>, 
         .map(|(second, _)| {
             let first = first.map_or("", |(key, _)| key.name.as_str());
             Problem::input(format!(
-                "a step declares one resource, and this one has `{first}` and `{}`",
+                "{whole} declares one resource, and this one has `{first}` and `{}`",
                 second.name
             ))
             .at(&second.span)
@@ -80,11 +107,11 @@ fn kind(map: &Map, span: &Span, resources: &[&str]) -> Result<Option<Declared>, 
     problems.extend(
         map.iter()
             .filter(|(key, _)| !is_resource(key) && !KEYS.contains(&key.name.as_str()))
-            .map(|(key, _)| unknown_key(key, resources, first.is_some())),
+            .map(|(key, _)| unknown_key(key, resources, whole, first.is_some())),
     );
     if first.is_none() && problems.is_empty() {
         problems.push(
-            Problem::input("a step lacks its resource")
+            Problem::input(format!("{whole} lacks its resource"))
                 .at(span)
                 .hint(format!("the resources are {}", listing(resources))),
         );
@@ -114,6 +141,40 @@ fn kind(map: &Map, span: &Span, resources: &[&str]) -> Result<Option<Declared>, 
     }))
 }
 
+/// The resource that `undo` declares.
+fn undo(map: &Map, resources: &[&str]) -> Result<Option<Undo>, Vec<Problem>> {
+    let Some((key, node)) = map.entry("undo") else {
+        return Ok(None);
+    };
+    let Some(inner) = node.as_map() else {
+        let what = format!(
+            "expected one resource below `undo`, found {}",
+            node.describe()
+        );
+        let span = if node.is_null() {
+            &key.span
+        } else {
+            &node.span
+        };
+        return Err(vec![Problem::input(what).at(span).hint(
+            "write the resource as it must be again: `undo: { pgbouncer_pause: { paused: false } }`",
+        )]);
+    };
+    if let Some((other, _)) = inner
+        .iter()
+        .find(|(key, _)| KEYS.contains(&key.name.as_str()))
+    {
+        let what = format!("`{}` has no meaning below `undo`", other.name);
+        return Err(vec![
+            Problem::input(what)
+                .at(&other.span)
+                .hint("it is undone where, and as often as, it was done"),
+        ]);
+    }
+    let declared = kind(inner, &node.span, resources, UNDO)?;
+    Ok(declared.map(|(kind, arguments)| Undo { kind, arguments }))
+}
+
 /// A resource without arguments has an empty mapping of them.
 fn arguments(key: &Key, node: &Node) -> Node {
     if node.is_null() {
@@ -126,14 +187,17 @@ fn arguments(key: &Key, node: &Node) -> Node {
     }
 }
 
-fn unknown_key(key: &Key, resources: &[&str], has_resource: bool) -> Problem {
+fn unknown_key(key: &Key, resources: &[&str], whole: &str, has_resource: bool) -> Problem {
     let name = key.name.as_str();
     let what = if has_resource || foreign::step_hint(name).is_some() {
-        format!("a step has no key `{name}`")
+        format!("{whole} has no key `{name}`")
     } else {
         format!("there is no resource `{name}`")
     };
     let problem = Problem::input(what).at(&key.span);
+    if PLAY_KEYS.contains(&name) && name != "vars" {
+        return problem.hint(format!("`{name}` is a key of a play"));
+    }
     if let Some(hint) = foreign::step_hint(name) {
         return problem.hint(hint);
     }
@@ -147,10 +211,31 @@ fn unknown_key(key: &Key, resources: &[&str], has_resource: bool) -> Problem {
     match (resource, did_you_mean(name, candidates)) {
         (Some(resource), _) => problem.hint(format!("use pgha's `{resource}`")),
         (None, Some(meant)) => problem.hint(format!("did you mean `{meant}`?")),
+        (None, None) if whole == UNDO && has_resource => {
+            problem.hint("it has one resource, and nothing beside it")
+        }
         (None, None) if has_resource => {
-            problem.hint("its keys are `name`, `when`, `loop` and one resource")
+            problem.hint("its keys are `name`, `when`, `loop`, `undo`, `decides` and one resource")
         }
         (None, None) => problem.hint(format!("the resources are {}", listing(resources))),
+    }
+}
+
+/// A key that is `true` or `false`, and `false` where it is not there.
+pub(super) fn flag(map: &Map, name: &str) -> Result<bool, Problem> {
+    match map.entry(name).map(|(key, node)| (key, node, &node.value)) {
+        None => Ok(false),
+        Some((.., Value::Bool(value))) => Ok(*value),
+        Some((key, node, _)) => Err(Problem::input(format!(
+            "`{name}` can only be `true` or `false`, found {}",
+            node.describe()
+        ))
+        .at(if node.is_null() {
+            &key.span
+        } else {
+            &node.span
+        })
+        .hint(format!("write `{name}: true`, or leave it out"))),
     }
 }
 

@@ -5,3 +5,5 @@ pub mod ident;
 pub mod lsn;
 pub mod scram;
 pub mod setting;
+pub mod synchronous;
+pub mod timeline;

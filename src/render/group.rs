@@ -90,4 +90,6 @@ fn looks_like(left: &Change, right: &Change) -> bool {
         && left.fields == right.fields
         && left.diff == right.diff
         && left.ops == right.ops
+        && left.undo == right.undo
+        && left.decides == right.decides
 }

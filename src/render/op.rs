@@ -1,8 +1,9 @@
 //! Operations and guards in words: every one, for nothing may run that a plan does not show.
 
 use super::shell;
-use super::style::{clean, clean_line, count};
+use super::style::{clean, clean_line};
 use crate::plan::{Condition, Guard, Op};
+use crate::words::count;
 
 /// The exact commands and statements of an operation, one to a line.
 ///

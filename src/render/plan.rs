@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::group::{Group, groups};
-use super::style::{Paint, Tone, clean, clean_line, count};
+use super::style::{Paint, Tone, clean, clean_line};
 use super::{diff, field, op};
-use crate::plan::{Action, Before, Change, Field, FileDiff, Op, Plan, Shown};
+use crate::plan::{Action, Before, Change, Field, FileDiff, Op, Plan, Shown, Stage};
+use crate::words::count;
 
 pub use super::op::op_lines;
 
@@ -36,22 +37,11 @@ pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
         out.push(String::new());
     }
     let mut files = Files::new();
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let names: Vec<&str> = stage.hosts.keys().map(String::as_str).collect();
-        let stages = plan.stages.len();
-        let heading = stage_heading(index + 1, stages, &names);
+    let stages = headed(&plan.stages, stage_heading);
+    let always = headed(&plan.always, always_heading);
+    for (heading, stage) in stages.chain(always) {
         out.push(paint.paint(Tone::Heading, heading));
-        let mut shown_for = Vec::new();
-        for group in groups(stage) {
-            let hosts = group.hosts();
-            if hosts != shown_for {
-                out.push(String::new());
-                out.push(format!("{}:", clean_line(&hosts.join(", "))));
-                shown_for = hosts;
-            }
-            change(&group, options, &mut files, &mut out);
-        }
-        out.push(String::new());
+        changes(stage, options, &mut files, &mut out);
     }
     if !plan.held.is_empty() {
         out.push(paint.paint(Tone::Heading, "held back:"));
@@ -68,6 +58,17 @@ pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
                     clean_line(&held.hint)
                 ));
             }
+        }
+        out.push(String::new());
+    }
+    if !plan.warnings.is_empty() {
+        out.push(paint.paint(Tone::Heading, "note:"));
+        for warning in &plan.warnings {
+            out.push(format!(
+                "  {}: {}",
+                clean_line(&warning.host),
+                clean_line(&warning.what)
+            ));
         }
         out.push(String::new());
     }
@@ -95,13 +96,57 @@ type Files<'a> = HashMap<&'a str, (&'a str, &'a FileDiff)>;
 
 /// `stage 2 of 5: node1, node2 at the same time`.
 pub(super) fn stage_heading(stage: usize, stages: usize, hosts: &[&str]) -> String {
-    let names = clean_line(&hosts.join(", "));
-    let together = if hosts.len() > 1 {
-        " at the same time"
-    } else {
-        ""
+    format!("stage {stage} of {stages}: {}", together(hosts))
+}
+
+/// What is done however the stages ended: `always, at the end: node1, node2 at the same time`.
+fn always_heading(stage: usize, stages: usize, hosts: &[&str]) -> String {
+    let of = match stages {
+        1 => String::new(),
+        _ => format!(" ({stage} of {stages})"),
     };
-    format!("stage {stage} of {stages}: {names}{together}")
+    format!("always, at the end{of}: {}", together(hosts))
+}
+
+type Heading = fn(usize, usize, &[&str]) -> String;
+
+/// Each stage below what it is called, given its number, how many there are, and its hosts.
+fn headed(stages: &[Stage], heading: Heading) -> impl Iterator<Item = (String, &Stage)> {
+    let numbered = (1..).zip(stages);
+    numbered.map(move |(number, stage)| (heading(number, stages.len(), &hosts_of(stage)), stage))
+}
+
+fn hosts_of(stage: &Stage) -> Vec<&str> {
+    stage.hosts.keys().map(String::as_str).collect()
+}
+
+/// `node1, node2 at the same time`
+fn together(hosts: &[&str]) -> String {
+    let names = clean_line(&hosts.join(", "));
+    match hosts {
+        [_, _, ..] => format!("{names} at the same time"),
+        _ => names,
+    }
+}
+
+/// The changes of a stage, those that are alike on several hosts together.
+fn changes<'a>(
+    stage: &'a Stage,
+    options: PlanOptions,
+    files: &mut Files<'a>,
+    out: &mut Vec<String>,
+) {
+    let mut shown_for = Vec::new();
+    for group in groups(stage) {
+        let hosts = group.hosts();
+        if hosts != shown_for {
+            out.push(String::new());
+            out.push(format!("{}:", clean_line(&hosts.join(", "))));
+            shown_for = hosts;
+        }
+        change(&group, options, files, out);
+    }
+    out.push(String::new());
 }
 
 fn change<'a>(
@@ -130,7 +175,12 @@ fn change<'a>(
         .filter(|field| !(is_told_by_operation(change) && is_attribute(field)))
         .cloned()
         .collect();
-    let mut body = field::lines(&fields);
+    let mut body = Vec::new();
+    if change.decides {
+        let what = "◆ decides: up to here a failure undoes everything, from here on it is finished";
+        body.push(paint.paint(Tone::Disruptive, what));
+    }
+    body.extend(field::lines(&fields));
     if options.verbose {
         body.extend(
             guards(group)
@@ -158,11 +208,28 @@ fn change<'a>(
         body.extend(op_lines(op));
         body.extend(content_without_diff(change, op, options.diff));
     }
+    body.extend(undo_lines(change, paint));
     // Space at the end of a line may be what differs: only blank lines are trimmed.
     out.extend(body.iter().map(|line| match line.trim() {
         "" => String::new(),
         _ => format!("      {line}"),
     }));
+}
+
+/// How the change is taken back, where it can be: `↶ undo: $ …`.
+fn undo_lines(change: &Change, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for op in &change.undo {
+        for line in op_lines(op) {
+            let mark = if lines.is_empty() {
+                "↶ undo: "
+            } else {
+                "        "
+            };
+            lines.push(paint.paint(Tone::Dim, format!("{mark}{line}")));
+        }
+    }
+    lines
 }
 
 fn is_told_by_operation(change: &Change) -> bool {
@@ -201,6 +268,7 @@ fn glyph(action: Action) -> (&'static str, &'static str, Tone) {
         Action::Reload => ("↻", "reload", Tone::Changed),
         Action::AlwaysRuns => ("*", "always runs", Tone::Changed),
         Action::Wait => ("…", "wait", Tone::Dim),
+        Action::Undo => ("↶", "undo", Tone::Disruptive),
     }
 }
 
@@ -244,6 +312,11 @@ fn counts(plan: &Plan, hosts: usize) -> String {
         0 => String::new(),
         held => format!("; {held} held back"),
     };
+    let noted = match plan.warnings.len() {
+        0 => String::new(),
+        noted => format!("; {}", count(noted, "note")),
+    };
+    let held = format!("{held}{noted}");
     let total = plan.changes().count();
     if total == 0 && held.is_empty() {
         let are = if hosts == 1 { "is" } else { "are" };
@@ -291,7 +364,11 @@ fn counts(plan: &Plan, hosts: usize) -> String {
     })
     .collect::<Vec<_>>()
     .join(", ");
-    let stages = count(plan.stages.len(), "stage");
+    let at_the_end = match plan.always.len() {
+        0 => String::new(),
+        stages => format!(" and {stages} at the end"),
+    };
+    let stages = format!("{}{at_the_end}", count(plan.stages.len(), "stage"));
     format!(
         "plan: {} on {on} in {stages}: {kinds}{held}",
         count(total, "change")

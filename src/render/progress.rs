@@ -10,10 +10,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::meter::last_part;
 use super::plan::deed;
 use super::progress_log::Log;
-use super::style::{self, Paint, Tone, clean_line, count};
+use super::style::{self, Paint, Tone, clean_line};
 use crate::plan::Change;
 use crate::run::events::{Event, Purpose};
 use crate::size;
+use crate::words::count;
 
 /// Shows events as they come: on a terminal one live line per host, elsewhere plain lines.
 #[derive(Debug)]
@@ -123,6 +124,7 @@ impl Live {
 
     fn on(&mut self, event: &Event) {
         match event {
+            Event::Undoing | Event::Stall(_) => {}
             Event::Connecting { hosts } => {
                 let looking = self.looking("connecting to");
                 looking.total = hosts.len();
@@ -205,7 +207,11 @@ impl Live {
     }
 
     fn printed(&mut self, host: &str, output: &str) {
-        let output = last_part(output);
+        let elapsed = self
+            .hosts
+            .get(host)
+            .map_or(Duration::ZERO, |line| line.bar.elapsed());
+        let output = last_part(output, elapsed);
         if output.is_empty() {
             return;
         }
@@ -372,6 +378,8 @@ mod tests {
             guards: Vec::new(),
             ops: Vec::new(),
             after: Vec::new(),
+            undo: Vec::new(),
+            decides: false,
         }
     }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::meter::last_part;
 use super::plan::{deed, stage_heading};
-use super::style::{Paint, Tone, clean_line, count};
+use super::style::{Paint, Tone, clean_line};
 use crate::run::events::{Event, Outcome, Purpose};
 use crate::size;
+use crate::words::count;
 
 /// How often a step that prints tells how far it is, without a terminal.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -64,6 +65,11 @@ impl Log {
     /// The lines for `event`, which came when the run was `now` old.
     pub(super) fn lines(&mut self, event: &Event, now: Duration) -> Vec<String> {
         match event {
+            // The end of the run tells it.
+            Event::Stall(_) => Vec::new(),
+            Event::Undoing => {
+                vec!["something failed before the point of no return: undoing".to_owned()]
+            }
             Event::Connecting { hosts } => {
                 let line = format!("connecting to {}", count(hosts.len(), "host"));
                 self.look("connecting to", hosts, now);
@@ -215,8 +221,11 @@ impl Log {
     }
 
     fn output(&mut self, host: &str, line: &str, now: Duration) -> Vec<String> {
-        let line = last_part(line);
         let step = self.at_work.get_mut(host);
+        let elapsed = step
+            .as_ref()
+            .map_or(Duration::ZERO, |step| now.saturating_sub(step.started));
+        let line = last_part(line, elapsed);
         let is_due = step
             .as_ref()
             .is_none_or(|step| now.saturating_sub(step.told) >= INTERVAL);

@@ -254,6 +254,20 @@ impl Resource for File {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        facts.paths.insert(self.path.clone(), self.settled(view));
+        let settled = self.settled(view);
+        let unit = unit_of(&self.path).and_then(|unit| facts.unit_mut(unit));
+        if let Some(unit) = unit
+            && settled.modified() != view.path(&self.path).modified()
+        {
+            unit.needs_daemon_reload = true;
+        }
+        facts.paths.insert(self.path.clone(), settled);
     }
+}
+
+/// The unit that a file is, or goes over (`app.service`, `app.service.d/limits.conf`), with its type.
+fn unit_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/etc/systemd/system/")?;
+    let name = name.split('/').next()?;
+    Some(name.strip_suffix(".d").unwrap_or(name))
 }

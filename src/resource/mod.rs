@@ -3,12 +3,19 @@
 mod argument;
 mod authorized_key;
 mod command;
+mod dead_man;
 mod directory;
+mod diverged_wal;
 mod draft;
+mod failover_gate;
 mod file;
 mod known_hosts;
 mod package;
 mod pgbouncer_config;
+mod pgbouncer_login;
+mod pgbouncer_pause;
+mod pgbouncer_primary;
+mod postgresql_checkpoint;
 mod postgresql_cluster;
 mod postgresql_database;
 mod postgresql_extension;
@@ -18,16 +25,29 @@ mod postgresql_role;
 mod postgresql_server;
 mod postgresql_settings;
 mod postgresql_slots;
+mod primary_fence;
+mod primary_stop;
+mod repmgr_nodes;
 mod repmgr_registration;
+mod repmgrd;
+mod repmgrd_pause;
 mod service;
 mod ssh_key_pair;
 mod standby_clone;
+mod standby_promotion;
+mod standby_rejoin;
+mod standby_signal;
+mod standby_upstream;
 mod sudoers;
+mod switchover_gate;
+mod systemd_unit;
 mod user;
 mod view;
 mod wait_for;
+mod wal_received;
 
 pub use draft::{Draft, Verdict};
+pub use standby_rejoin::is_rewind;
 pub use view::View;
 
 use crate::facts::{Facts, Probe};
@@ -41,6 +61,16 @@ pub trait Resource {
 
     /// What must be looked at to compare it. Depends on variables and the release only, never on other facts.
     fn probes(&self, view: &View<'_>) -> Vec<Probe>;
+
+    /// Everything that forbids the change, for a resource that can find more than one thing: told all at once.
+    fn refusals(&self, _: &View<'_>) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// What the change does not stop for, and somebody will feel.
+    fn warnings(&self, _: &View<'_>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What differs, the exact operations, the guards.
     ///
@@ -132,11 +162,18 @@ impl<R: Resource + 'static> Declared for R {
 kinds! {
     "authorized_key" => authorized_key::AuthorizedKey,
     "command" => command::Command,
+    "dead_man" => dead_man::DeadMan,
     "directory" => directory::Directory,
+    "diverged_wal" => diverged_wal::DivergedWal,
+    "failover_gate" => failover_gate::FailoverGate,
     "file" => file::File,
     "known_hosts" => known_hosts::KnownHosts,
     "package" => package::Package,
     "pgbouncer_config" => pgbouncer_config::PgbouncerConfig,
+    "pgbouncer_login" => pgbouncer_login::PgbouncerLogin,
+    "pgbouncer_pause" => pgbouncer_pause::PgbouncerPause,
+    "pgbouncer_primary" => pgbouncer_primary::PgbouncerPrimary,
+    "postgresql_checkpoint" => postgresql_checkpoint::PostgresqlCheckpoint,
     "postgresql_cluster" => postgresql_cluster::PostgresqlCluster,
     "postgresql_database" => postgresql_database::PostgresqlDatabase,
     "postgresql_extension" => postgresql_extension::PostgresqlExtension,
@@ -146,12 +183,23 @@ kinds! {
     "postgresql_server" => postgresql_server::PostgresqlServer,
     "postgresql_settings" => postgresql_settings::Arguments,
     "postgresql_slots" => postgresql_slots::PostgresqlSlots,
+    "primary_fence" => primary_fence::PrimaryFence,
+    "primary_stop" => primary_stop::PrimaryStop,
+    "repmgr_nodes" => repmgr_nodes::RepmgrNodes,
     "repmgr_registration" => repmgr_registration::RepmgrRegistration,
+    "repmgrd_pause" => repmgrd_pause::RepmgrdPause,
     "service" => service::Service,
     "ssh_key_pair" => ssh_key_pair::SshKeyPair,
     "standby_clone" => standby_clone::StandbyClone,
+    "standby_promotion" => standby_promotion::StandbyPromotion,
+    "standby_rejoin" => standby_rejoin::StandbyRejoin,
+    "standby_signal" => standby_signal::StandbySignal,
+    "standby_upstream" => standby_upstream::StandbyUpstream,
     "sudoers" => sudoers::Sudoers,
+    "switchover_gate" => switchover_gate::SwitchoverGate,
+    "systemd_unit" => systemd_unit::SystemdUnit,
     "template" => file::Template,
     "user" => user::User,
     "wait_for" => wait_for::WaitFor,
+    "wal_received" => wal_received::WalReceived,
 }

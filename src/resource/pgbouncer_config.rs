@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::view::Target;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Pooler, PoolerDatabase, Probe, Unit};
 use crate::plan::{Action, Op, ServiceAction};
@@ -21,13 +22,6 @@ pub struct PgbouncerConfig {
     settings: BTreeMap<String, serde_json::Value>,
     /// Where each database must lead.
     databases: BTreeMap<String, Target>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Target {
-    host: String,
-    port: u16,
 }
 
 const UNIT: &str = "pgbouncer";
@@ -168,6 +162,7 @@ impl Resource for PgbouncerConfig {
                     host: target.host.clone(),
                     port: target.port,
                     paused: false,
+                    ..PoolerDatabase::default()
                 },
             );
         }

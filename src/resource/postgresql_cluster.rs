@@ -62,7 +62,7 @@ impl Resource for PostgresqlCluster {
             "--auth-local=peer".to_owned(),
             "--auth-host=scram-sha-256".to_owned(),
         ];
-        let draft = prepare(view, Draft::new(Action::Create))
+        let draft = prepare(view, Draft::new(Action::Create).guard(no_cluster(view)))
             .field("data directory", None, view.data_directory())
             .field("data checksums", None, "on")
             .field("locale", None, self.locale.as_str())
@@ -107,13 +107,17 @@ pub fn build_directory(view: &View<'_>) -> String {
     format!("{}.pgha-new", view.data_directory())
 }
 
+/// Nothing is put where a cluster is.
+pub fn no_cluster(view: &View<'_>) -> Guard {
+    Guard::NoCluster {
+        path: view.data_directory(),
+    }
+}
+
 /// Clears what an interrupted build left, and makes the build directory, with its parent where there is none: one that is
 /// there may be `/srv` or `/`, and stays whose it is.
 pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
     let build = build_directory(view);
-    draft = draft.guard(Guard::NoCluster {
-        path: view.data_directory(),
-    });
     if !view.path(&build).is_absent() {
         draft = draft.run("root", ["rm", "-rf", "--", build.as_str()]);
     }
@@ -167,6 +171,7 @@ pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
         standby_signal: standby,
         checksums: true,
         timeline: Some(1),
+        slots: Vec::new(),
     });
     if view.path(&view.config_file()).is_absent() {
         facts.paths.insert(

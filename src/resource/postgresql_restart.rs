@@ -3,10 +3,11 @@
 use serde::Deserialize;
 
 use super::postgresql_role::{is_primary, sql};
-use super::postgresql_server::start;
+use super::postgresql_server::{start, stop};
+use super::repmgrd::{self, REPMGRD, repmgrd};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe, Unit};
+use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Guard, Op, ServiceAction};
 use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
@@ -15,8 +16,6 @@ use crate::shell::quote;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRestart {}
-
-const REPMGRD: &str = "repmgrd";
 
 /// A setting that waits, with its running and its coming value.
 type Waiting = (String, String, Option<String>);
@@ -150,15 +149,7 @@ fn restart_primary(view: &View<'_>, mut draft: Draft) -> Draft {
 
 /// repmgrd is stopped on this member meanwhile: it would record its own node as failed.
 fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
-    let watched = view
-        .facts()
-        .units
-        .get(REPMGRD)
-        .is_some_and(Unit::is_running);
-    let repmgrd = |action| Op::Service {
-        unit: REPMGRD.to_owned(),
-        action,
-    };
+    let watched = repmgrd::runs(view);
     if watched {
         draft = draft.op(repmgrd(ServiceAction::Stop));
     }
@@ -172,13 +163,6 @@ fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
         draft = draft.op(repmgrd(ServiceAction::Start));
     }
     draft
-}
-
-fn stop(view: &View<'_>) -> Op {
-    Op::Service {
-        unit: view.unit(),
-        action: ServiceAction::Stop,
-    }
 }
 
 /// Waits until this standby has replayed that its primary has no more of a setting than it is to have itself: before that

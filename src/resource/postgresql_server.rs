@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Database, Facts, Probe, Role, Server};
-use crate::plan::{Action, Guard, Op};
+use crate::facts::{Database, Facts, Probe, Role, Server, Slot};
+use crate::plan::{Action, Guard, Op, ServiceAction};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +45,10 @@ impl Resource for PostgresqlServer {
                     "PostgreSQL stays stopped: its data are a former primary's, and `{}` is the primary now",
                     view.topology.primary
                 ),
-                hint: "bring it back as a standby with `repmgr node rejoin`, or move its data directory away and apply: it is cloned anew".to_owned(),
+                hint: format!(
+                    "`pgha rejoin INVENTORY {}` brings it back as a standby",
+                    view.host
+                ),
             });
         }
         // Looked at once more on the host: a second writable primary is the one thing that must never be started.
@@ -86,17 +89,42 @@ impl Resource for PostgresqlServer {
         if data.standby_signal
             && let Some(primary) = view.primary_server()
         {
+            // But for what is its own: its files, and the slots that nobody uses any more.
+            let seen = || Server {
+                slots: data
+                    .slots
+                    .iter()
+                    .cloned()
+                    .map(|name| (name, Slot::default()))
+                    .collect(),
+                ..Server::default()
+            };
+            let own = facts.stopped.take().unwrap_or_else(seen);
+            let mut slots = own.slots;
+            slots.values_mut().for_each(|slot| slot.active = false);
             server = Server {
-                settings: std::collections::BTreeMap::new(),
-                overrides: std::collections::BTreeMap::new(),
-                slots: std::collections::BTreeMap::new(),
+                settings: own.settings,
+                overrides: own.overrides,
+                slots,
                 ..primary.clone()
             };
+        }
+        // The same one again, where it is no standby.
+        if let Some(stopped) = facts.stopped.take() {
+            server = stopped;
         }
         server.in_recovery = data.standby_signal;
         server.started = view.now;
         server.loaded = view.now;
         facts.server = Some(server);
+    }
+}
+
+/// Stops the server.
+pub fn stop(view: &View<'_>) -> Op {
+    Op::Service {
+        unit: view.unit(),
+        action: ServiceAction::Stop,
     }
 }
 

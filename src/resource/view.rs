@@ -2,10 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::facts::{Facts, Path, Probe, Server, Time};
 use crate::inventory::{Inventory, Variables};
-use crate::plan::Topology;
+use crate::plan::{Failover, Handover, Returning, Topology};
+use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
+
+/// Where one database of a pooler leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub host: String,
+    pub port: u16,
+}
 
 /// One host, seen among all others, at one point of the plan.
 #[derive(Clone, Copy)]
@@ -20,6 +31,12 @@ pub struct View<'a> {
     pub now: Time,
     /// Whether the user allowed a restart of the primary.
     pub allow_restart_primary: bool,
+    /// A change of primary, if one was asked for.
+    pub handover: Option<&'a Handover>,
+    /// A dead primary's replacement, if one was asked for.
+    pub failover: Option<&'a Failover>,
+    /// A member that is to come back, if one was named.
+    pub returning: Option<&'a Returning>,
 }
 
 impl<'a> View<'a> {
@@ -112,11 +129,56 @@ impl<'a> View<'a> {
         }
     }
 
+    /// How this member follows each of the others: what becomes its `primary_conninfo`. The application name is the node's
+    /// name, which is how repmgr and `synchronous_standby_names` know it. Empty on a host that is no member.
+    pub fn upstreams(&self) -> BTreeMap<String, String> {
+        if self.topology.member(self.host).is_none() {
+            return BTreeMap::new();
+        }
+        let others = self.topology.members.iter();
+        let others = others.filter(|member| member.name != self.host);
+        others
+            .map(|member| (member.name.clone(), self.upstream(&member.name).to_string()))
+            .collect()
+    }
+
+    /// How this member follows another one.
+    pub fn upstream(&self, member: &str) -> Conninfo {
+        self.conninfo(member)
+            .without("dbname")
+            .with("application_name", self.host)
+    }
+
+    /// Where a pooler leads each declared database while `primary` is the primary. pgbouncer's file cannot name every
+    /// database that PostgreSQL can (1.18 refuses blanks and quotes, tried); `*`, i.e. any, stands for those.
+    pub fn pooled(&self, primary: &str) -> BTreeMap<String, Target> {
+        let Some(primary) = self.topology.member(primary) else {
+            return BTreeMap::new();
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let databases = self.inventory.cluster.databases.iter();
+        databases
+            .map(|database| {
+                let is_plain = database.name.chars().all(plain);
+                let name = if is_plain {
+                    database.name.as_str()
+                } else {
+                    "*"
+                };
+                let target = Target {
+                    host: primary.address.clone(),
+                    port: primary.port,
+                };
+                (name.to_owned(), target)
+            })
+            .collect()
+    }
+
     /// The connection string of a member as repmgr records it: reachable from every other, without a password.
     /// The timeouts are those of the reference for repmgr.conf: 2 s to connect, a dead peer noticed within 11 s.
-    pub fn conninfo(&self, member: &str) -> crate::postgres::conninfo::Conninfo {
+    pub fn conninfo(&self, member: &str) -> Conninfo {
         let member = self.topology.member(member).expect("asked of members only");
-        let mut conninfo = crate::postgres::conninfo::Conninfo::default()
+        let mut conninfo = Conninfo::default()
             .with("host", member.address.as_str())
             .with("port", member.port.to_string())
             .with("user", self.inventory.cluster.repmgr_user.as_str())

@@ -109,6 +109,10 @@ mod tests {
         let second = tokio::spawn(queue.wait());
         drop(first);
         second.await.unwrap().unwrap();
-        assert!(matches!(Alone::take(&inventory).unwrap(), Taken::AtOnce(_)));
+        // A child that another test is just starting holds what its parent has open, until it becomes its program.
+        match Alone::take(&inventory).unwrap() {
+            Taken::AtOnce(_) => {}
+            Taken::Busy(queue) => drop(queue.wait().await.unwrap()),
+        }
     }
 }

@@ -56,6 +56,10 @@ pub enum Event {
         milliseconds: u64,
         outcome: Outcome,
     },
+    /// What was done is being taken back.
+    Undoing,
+    /// How long clients waited.
+    Stall(Stall),
     StageFinished {
         stage: usize,
         milliseconds: u64,
@@ -67,6 +71,37 @@ pub enum Event {
         not_done: usize,
         milliseconds: u64,
     },
+}
+
+/// The time for which clients of the poolers waited in a handover, in milliseconds, by what it was spent on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stall {
+    /// Transactions under way came to their ends.
+    pub drain: u64,
+    /// The old primary stopped.
+    pub stop: u64,
+    /// The candidate was seen to hold everything, and the old primary signed off.
+    pub verify: u64,
+    pub promote: u64,
+    /// The poolers were led to the new primary.
+    pub resume: u64,
+}
+
+impl std::fmt::Display for Stall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            drain,
+            stop,
+            verify,
+            promote,
+            resume,
+        } = self;
+        let whole = drain + stop + verify + promote + resume;
+        write!(
+            f,
+            "clients waited {whole} ms: drain {drain}, stop {stop}, verify {verify}, promote {promote}, resume {resume}"
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

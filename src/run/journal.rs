@@ -15,9 +15,13 @@ use crate::plan::Plan;
 use crate::problem::Problem;
 
 /// The name of the event log: one JSON object per line, with its `time`.
-const EVENTS: &str = "events.jsonl";
+pub(super) const EVENTS: &str = "events.jsonl";
 
-const PLAN: &str = "plan.json";
+pub(super) const PLAN: &str = "plan.json";
+
+const HOME: &str = ".pgha";
+
+const RUNS: &str = "runs";
 
 /// The event log of a run. It holds events back until it is known whether and where they are to be kept.
 #[derive(Clone)]
@@ -49,7 +53,7 @@ impl Journal {
     /// It cannot be written.
     pub fn keep(&self, inventory: &Path, plan: &Plan) -> Result<(), Problem> {
         let folder = home(inventory)
-            .and_then(|home| new_folder(&home.join("runs")))
+            .and_then(|home| new_folder(&home.join(RUNS)))
             .map_err(|error| cannot_write(inventory, &error))?;
         let path = folder.join(PLAN);
         let plan = serde_json::to_string_pretty(plan).expect("a plan is JSON");
@@ -60,6 +64,8 @@ impl Journal {
         let mut log = self.0.lock().expect("it does not panic");
         let file = new_file(&path)
             .and_then(|mut file| {
+                // Held as long as the run lives, for whoever reads meanwhile; without it the run merely looks cut off.
+                let _ = file.try_lock();
                 if let Log::Held(lines) = &*log {
                     file.write_all(lines.as_bytes())?;
                 }
@@ -83,6 +89,16 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    /// Gives up the lock by name: a process that is being started at this moment has the open file, too, until it becomes
+    /// another program, and would keep the lock a little longer.
+    fn drop(&mut self) {
+        if let Self::File(file) = self {
+            let _ = file.unlock();
+        }
+    }
+}
+
 fn line(event: &Event, now: Timestamp) -> Option<String> {
     if matches!(event, Event::StepOutput { .. }) {
         return None;
@@ -98,7 +114,7 @@ fn line(event: &Event, now: Timestamp) -> Option<String> {
 
 /// The folder `.pgha` beside an inventory, which nobody else may look into and git ignores; made if it is not there.
 pub fn home(inventory: &Path) -> io::Result<PathBuf> {
-    let home = inventory.with_file_name(".pgha");
+    let home = inventory.with_file_name(HOME);
     let mut private = DirBuilder::new();
     private.mode(0o700).recursive(true).create(&home)?;
     let ignore = home.join(".gitignore");
@@ -106,6 +122,11 @@ pub fn home(inventory: &Path) -> io::Result<PathBuf> {
         std::fs::write(ignore, "*\n")?;
     }
     Ok(home)
+}
+
+/// Where the runs with an inventory are kept, whether there are any or not.
+pub(super) fn runs(inventory: &Path) -> PathBuf {
+    inventory.with_file_name(HOME).join(RUNS)
 }
 
 /// Makes a folder named by the time, so that names sort as runs began.

@@ -9,7 +9,7 @@ use super::fleet::Fleet;
 use super::lock::{self, Lock};
 use crate::facts::{Answer, Answers, Facts, Probes, Release, Section, parse, script};
 use crate::problem::Problem;
-use crate::shell::{NOT_ROOT, PRELUDE};
+use crate::shell::{LOOK, NOT_ROOT, PRELUDE};
 use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// Asks every connected host its questions, all at the same time.
@@ -47,7 +47,7 @@ async fn ask(
         body: body.clone(),
     });
     let script = Script {
-        prelude: format!("{PRELUDE}\n{}", lock.prelude()),
+        prelude: format!("{PRELUDE}{LOOK}\n{}", lock.prelude()),
         steps: std::iter::once(lock.step())
             .chain(questions_asked)
             .collect(),

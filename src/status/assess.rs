@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::members::Members;
-use super::words::{list, told};
+use super::words::told;
 use super::{Status, poolers, questions, registration, replication, slots};
 use crate::facts::Facts;
 use crate::inventory::Inventory;
 use crate::problem::Problem;
+use crate::words::list;
 
 /// The state of the cluster. `seen` holds the hosts that were asked; those outside a `--limit` are not in it, and are
 /// left out.

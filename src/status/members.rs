@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::questions::server_unit;
-use super::words::list;
 use super::{Node, Role, replication};
 use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Kind, Problem};
+use crate::words::list;
 
 /// A member, or a witness.
 pub struct Member<'a> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pooler;
 use super::members::{Members, address};
-use super::words::list;
 use crate::facts::{self, Facts};
 use crate::inventory::Inventory;
 use crate::problem::Problem;
+use crate::words::list;
 
 /// The rows of the poolers that were asked, in the inventory's order, and what is wrong with them.
 pub fn assess(

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::members::Members;
-use super::words::list;
 use super::{Node, Role};
 use crate::facts::NodeRecord;
 use crate::inventory::Inventory;
+use crate::words::list;
 
 /// Compares `repmgr.nodes` on the primary, and the witness's copy of it, with the servers.
 pub fn problems(inventory: &Inventory, members: &Members<'_>, nodes: &[Node]) -> Vec<String> {

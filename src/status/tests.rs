@@ -148,6 +148,7 @@ fn leads_to(host: &str, port: u16) -> PoolerDatabase {
         host: host.into(),
         port,
         paused: false,
+        ..PoolerDatabase::default()
     }
 }
 

@@ -22,6 +22,7 @@ pub fn install(environment: &mut Environment<'static>) {
     environment.add_filter("quote_ini", |text: String| {
         format!("'{}'", text.replace('\'', "''"))
     });
+    environment.add_filter("quote_shell", |text: String| crate::shell::quote(&text));
     environment.add_filter("hba_address", hba_address);
     environment.add_filter("combine", combine);
     environment.add_filter("dirname", |path: String| {

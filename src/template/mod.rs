@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::S
 use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
 
-type Read = Box<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
+type Read = Arc<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
 
 /// Renders the texts of playbooks and the files in `templates/`.
 pub struct Engine {
@@ -36,10 +36,11 @@ impl Engine {
                 .expect("the default delimiters are sound"),
         );
         filters::install(&mut environment);
-        Self {
-            environment,
-            read: Box::new(read),
-        }
+        let read: Read = Arc::new(read);
+        // What a template includes.
+        let included = Arc::clone(&read);
+        environment.set_loader(move |name| Ok(included(name).map(|source| source.text.clone())));
+        Self { environment, read }
     }
 
     /// Whether a condition holds.

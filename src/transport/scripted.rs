@@ -13,6 +13,8 @@ pub enum Reply {
     Step { out: String, err: String, code: i32 },
     /// The step printed this, and then the link dropped.
     Drop { out: String, err: String },
+    /// The step began, and nothing more is ever heard.
+    Hang,
 }
 
 impl Reply {
@@ -32,7 +34,16 @@ impl Reply {
 /// The closure. The lock is there only to share a `&Shell` between threads.
 pub(super) type Player = Mutex<Box<dyn FnMut(&Script) -> Vec<Reply> + Send>>;
 
-/// Plays one exchange; says whether the link still stands.
+/// How a played exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Played {
+    Whole,
+    Dropped,
+    /// It never ends.
+    Hangs,
+}
+
+/// Plays one exchange.
 pub(super) fn play(
     player: &mut Player,
     script: &Script,
@@ -40,7 +51,7 @@ pub(super) fn play(
     tag: &str,
     decoder: &mut Decoder,
     on_frame: &mut (dyn FnMut(Frame) + Send),
-) -> bool {
+) -> Played {
     let player = player
         .get_mut()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -55,8 +66,9 @@ pub(super) fn play(
         match replies.next().unwrap_or_else(|| Reply::ok("")) {
             Reply::Drop { out, err } => {
                 say(out.as_bytes(), err.as_bytes());
-                return false;
+                return Played::Dropped;
             }
+            Reply::Hang => return Played::Hangs,
             Reply::Step { out, err, code } => {
                 say(out.as_bytes(), err.as_bytes());
                 let end = marker(tag, &format!("end {} {code}", step.id));
@@ -69,5 +81,5 @@ pub(super) fn play(
     }
     let end = marker(tag, &format!("final {sequence} 0"));
     say(&end, &end);
-    true
+    Played::Whole
 }

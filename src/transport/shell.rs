@@ -11,7 +11,7 @@ use super::decoder::Decoder;
 use super::pipes::Pipes;
 use super::protocol;
 use super::refusal::Target;
-use super::scripted::{self, Player};
+use super::scripted::{self, Played, Player};
 use super::ssh::Channel;
 use super::{Frame, Reply, Script, Sessions, escalation, local};
 use crate::inventory::Connection;
@@ -157,7 +157,14 @@ impl Shell {
                 pipes.pump(decoder, &text, on_frame, finished).await
             }
             Peer::Scripted(player) => {
-                scripted::play(player, script, self.exchanges, &self.tag, decoder, on_frame)
+                // A real one is never there at once: whatever else is due comes first.
+                tokio::task::yield_now().await;
+                let (sequence, tag) = (self.exchanges, &self.tag);
+                match scripted::play(player, script, sequence, tag, decoder, on_frame) {
+                    Played::Whole => true,
+                    Played::Dropped => false,
+                    Played::Hangs => std::future::pending().await,
+                }
             }
         };
         if !whole {

@@ -2,7 +2,7 @@ use pgha::plan::{Action, Before, Plan, Shown};
 use pgha::render::plan::{PlanOptions, text};
 use pgha::secret::{Form, marker};
 
-use crate::plans::{change, everything, field, file, run, stage, value, write};
+use crate::plans::{change, everything, field, file, run, stage, transaction, value, write};
 
 const FULL: PlanOptions = PlanOptions {
     diff: true,
@@ -57,6 +57,22 @@ fn hosts_with_the_same_change_are_shown_together_in_each_hosts_order() {
 fn no_order_of_changes_leaves_one_out() {
     let plan = packages(&[("node1", "abab"), ("node2", "baa"), ("node3", "bba")]);
     insta::assert_snapshot!(text(&plan, 3, USUAL));
+}
+
+#[test]
+fn what_can_be_taken_back_what_decides_and_what_is_always_done() {
+    insta::assert_snapshot!(text(&transaction(), 4, USUAL));
+}
+
+#[test]
+fn a_note_is_shown_though_nothing_changes() {
+    let plan = Plan {
+        warnings: transaction().warnings,
+        ..Plan::default()
+    };
+    let shown = text(&plan, 3, USUAL);
+    assert!(shown.starts_with("note:\n  node1: 2 sessions"), "{shown}");
+    assert!(shown.ends_with("plan: no changes; 1 note\n"), "{shown}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use pgha::plan::{
     Action, Before, Change, Condition, Field, FileDiff, Guard, Held, Op, Plan, ServiceAction,
-    Shown, Stage,
+    Shown, Stage, Warning,
 };
 use pgha::secret::{Form, Text, marker};
 
@@ -18,6 +18,8 @@ pub fn change(host: &str, action: Action, resource: &str, subject: &str, step: &
         guards: vec![],
         ops: vec![],
         after: vec![],
+        undo: vec![],
+        decides: false,
     }
 }
 
@@ -358,5 +360,67 @@ pub fn everything() -> Plan {
             what: "`shared_buffers` waits for a restart (128MB → 4GB)".into(),
             hint: "allow it with `--allow-restart`".into(),
         }],
+        warnings: Vec::new(),
+        always: Vec::new(),
+    }
+}
+
+/// A plan with a way back, and an end that comes in any case.
+pub fn transaction() -> Plan {
+    let program = |verb: &str| run(&["/usr/local/lib/pgha/member", verb], "root");
+    let pause = |host: &str| Change {
+        ops: vec![program("pause")],
+        undo: vec![program("resume")],
+        ..change(
+            host,
+            Action::Stop,
+            "pgbouncer_pause",
+            "clients",
+            "clients wait",
+        )
+    };
+    let stop = Change {
+        ops: vec![program("stop")],
+        undo: vec![program("start-again"), program("look")],
+        ..change(
+            "node1",
+            Action::Stop,
+            "primary_stop",
+            "PostgreSQL",
+            "it stops",
+        )
+    };
+    let promote = Change {
+        fields: vec![field("role", value("standby"), value("primary"))],
+        ops: vec![program("promote")],
+        decides: true,
+        ..change(
+            "node2",
+            Action::Update,
+            "standby_promotion",
+            "PostgreSQL",
+            "it is promoted",
+        )
+    };
+    let disarm = |host: &str| Change {
+        ops: vec![program("disarm")],
+        ..change(host, Action::Stop, "dead_man", "pgha-dead-man", "no timer")
+    };
+    Plan {
+        cluster: "main".into(),
+        playbook: "switchover.yml".into(),
+        primary: "node1".into(),
+        stages: vec![
+            stage(vec![pause("pooler1"), pause("pooler2"), stop]),
+            stage(vec![promote]),
+        ],
+        always: vec![stage(vec![disarm("node1"), disarm("node2")])],
+        warnings: vec![Warning {
+            host: "node1".into(),
+            what:
+                "2 sessions of `app` in `app` from 10.0.0.9 do not go through a pooler and are cut"
+                    .into(),
+        }],
+        ..Plan::default()
     }
 }

@@ -1,6 +1,7 @@
 //! A lab for one scenario: hosts that are gone when the scenario ends, however it ends.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -135,9 +136,14 @@ impl Lab {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(File::create(self.stderr()).unwrap())
             .process_group(0);
         Running(command.spawn().unwrap())
+    }
+
+    /// What the latest pgha that was started wrote there.
+    pub fn stderr(&self) -> PathBuf {
+        self.dir.join("stderr.txt")
     }
 
     /// A script as root on a host, which goes on beside the scenario.
@@ -226,6 +232,20 @@ impl Lab {
         docker(&["inspect", "-f", format, &self.container(host)])
             .exits(0)
             .line()
+    }
+
+    /// The name of every host, by its address.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let dir = format!("--filter=label=pgha.dir={}", self.dir.display());
+        let format = r#"{{.Label "pgha.address"}} {{.Label "pgha.host"}}"#;
+        let listed = docker(&["ps", "-a", &dir, "--format", format]).exits(0);
+        let pairs = listed
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_once(' '));
+        pairs
+            .map(|(address, host)| (address.to_owned(), host.to_owned()))
+            .collect()
     }
 
     /// Every line of the latest run's event log.

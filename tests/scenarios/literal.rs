@@ -35,6 +35,8 @@ const USERS: [(&str, &str); 6] = [
 const REPMGR: &str = r#"it's :a\b: "WordOfRepmgr" `touch /tmp/pwned` 字"#;
 /// Its password is generated.
 const GENERATED: &str = "generated";
+/// Its password is generated too.
+const WATCH: &str = r#"it's :a\b: "watch" `touch /tmp/pwned` $(id) 字"#;
 /// May not log in, so it has no password.
 const GROUP: &str = "a group; it's %s";
 
@@ -85,6 +87,10 @@ pub fn is_literal_and_leaks_nothing() {
     names(&lab);
     settings(&lab);
     logins(&lab);
+    for host in ["pooler1", "node2"] {
+        let found = lab.on(host, "/usr/local/lib/pgha/find-primary");
+        assert_eq!(found, format!("node1 {} 5432 1", lab.address("node1")));
+    }
     let by_hand = lab.pgha("plan", &["--json"]).exits(0);
     seen.extend([("apply", text(&apply)), ("plan --json", text(&by_hand))]);
     seen.extend(left_behind(&lab));
@@ -122,6 +128,7 @@ fn declare(lab: &Lab) {
     });
     lab.set_variable(&format!("postgresql_settings: {}", json!(settings)));
     lab.set_variable(&format!("repmgr_password: {}", json!(REPMGR)));
+    lab.set_variable(&format!("watch_user: {}", json!(WATCH)));
     lab.set_variable(&format!("repmgr_location: {}", json!(LOCATION)));
 }
 
@@ -134,7 +141,7 @@ fn names(lab: &Lab) {
             assert_eq!(rows, expected, "on {node}");
         }
     };
-    let mut roles = BTreeSet::from(["postgres", "repmgr", GENERATED, GROUP]);
+    let mut roles = BTreeSet::from(["postgres", "repmgr", GENERATED, WATCH, GROUP]);
     roles.extend(USERS.map(|(name, _)| name));
     on_each(
         "select '|' || rolname || '|' from pg_roles where rolname !~ '^pg_'",
@@ -275,8 +282,14 @@ fn secrets(lab: &Lab) -> Vec<Secret> {
             words.find(|word| word.starts_with("WordOf")).unwrap()
         })
         .collect();
-    let generated = format!("{GENERATED}: ");
-    words.extend(kept.lines().find_map(|line| line.strip_prefix(&generated)));
+    let made = kept.lines().filter_map(|line| {
+        let (_, value) = line.rsplit_once(": ")?;
+        let is_password = value.len() == 32 && value.chars().all(|c| c.is_ascii_alphanumeric());
+        is_password.then_some(value)
+    });
+    let made: Vec<&str> = made.collect();
+    assert_eq!(made.len(), 2, "of {GENERATED} and {WATCH}");
+    words.extend(made);
     let key = kept
         .lines()
         .skip_while(|line| !line.contains("BEGIN OPENSSH PRIVATE KEY"))
@@ -284,7 +297,7 @@ fn secrets(lab: &Lab) -> Vec<Secret> {
         .take_while(|line| !line.contains("END OPENSSH"));
     words.extend(key.map(str::trim));
     assert!(
-        words.len() > USERS.len() + 4,
+        words.len() > USERS.len() + 5,
         "a password or the key is missing"
     );
     words

@@ -1,7 +1,7 @@
 //! Members come, the inventory is rewritten, the primary moves: what must not change does not.
 
 use crate::lab::{Hosts, Lab};
-use crate::{plans, promise, state};
+use crate::{failover, promise, state};
 
 const OTHERS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
 
@@ -31,11 +31,21 @@ pub fn a_fourth() {
         for thing in [
             "/etc/postgresql/15/main/pg_hba.conf",
             "/var/lib/postgresql/.pgpass",
+            "/usr/local/lib/pgha/find-primary",
+            "/usr/local/lib/pgha/member",
             "/var/lib/postgresql/.ssh/known_hosts",
             "configuration of postgres",
         ] {
             expected.push(format!("{node} {thing}"));
         }
+    }
+    for file in [
+        "/etc/pgbouncer/pgha.pgpass",
+        "/etc/pgbouncer/primary/node4.ini",
+        "/usr/local/lib/pgha/find-primary",
+        "/usr/local/lib/pgha/pooler",
+    ] {
+        expected.push(format!("pooler1 {file}"));
     }
     expected.sort();
     assert_eq!(state::changed(&before, &state::of(&lab, &OTHERS)), expected);
@@ -60,22 +70,14 @@ pub fn reordered_and_switched_over() {
         "repmgr -f /etc/repmgr.conf standby switchover --siblings-follow",
     );
     assert_eq!(lab.sql("node2", "select pg_is_in_recovery()"), "f");
-    let before = state::of(&lab, &OTHERS);
-
-    // Only the pooler has to follow.
-    let follow = [
-        "pooler1: /etc/pgbouncer/databases.ini",
-        "pooler1: pgbouncer",
-    ];
-    assert_eq!(plans::subjects(&lab.json("plan", &[])), follow);
-    lab.pgha("apply", &[]).exits(0);
-
-    let changed = state::changed(&before, &state::of(&lab, &OTHERS));
-    let reloaded = [
-        "pooler1 /etc/pgbouncer/databases.ini",
-        "pooler1 state of pgbouncer",
-    ];
-    assert_eq!(changed, reloaded);
+    // repmgr leaves the slot of a sibling behind, one time in four; that is not what this is about.
+    lab.as_postgres(
+        "node1",
+        "for i in $(seq 100); do [ \"$(psql -XAtqc 'select count(pg_drop_replication_slot(slot_name)) from pg_replication_slots where not active' \
+            -c 'select count(*) from pg_replication_slots' | tail -n 1)\" = 0 ] && exit; sleep 0.2; done; exit 1",
+    );
+    // The pooler has followed by itself.
+    failover::is_led_to(&lab, "pooler1", "node2");
     promise::is_kept(&lab, &["node1", "node2", "node3"], "node2");
     lab.assert_converged();
 }

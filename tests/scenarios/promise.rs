@@ -17,6 +17,11 @@ pub fn is_kept(lab: &Lab, nodes: &[&str], primary: &str) {
     }
     replication(lab, nodes, primary);
     pooler(lab, primary);
+    for host in nodes.iter().chain(&["pooler1"]) {
+        let found = lab.on(host, "/usr/local/lib/pgha/find-primary");
+        let expected = format!("{primary} {} 5432 ", lab.address(primary));
+        assert!(found.starts_with(&expected), "{found} on {host}");
+    }
     let status = lab.json("status", &[]);
     assert_eq!(status["healthy"], true, "{status:#}");
 }
@@ -57,7 +62,8 @@ fn server(lab: &Lab, node: &str) {
 /// Passwords everywhere, and nobody but the members replicates.
 fn access(lab: &Lab, node: &str, nodes: &[&str]) {
     let open = "select * from pg_hba_file_rules where error is not null
-        or auth_method not in ('scram-sha-256', 'peer') or address in ('all', '0.0.0.0', '::')
+        or auth_method not in ('scram-sha-256', 'peer', 'reject')
+        or (auth_method <> 'reject' and address in ('all', '0.0.0.0', '::'))
         or (auth_method = 'peer' and (type <> 'local' or user_name <> '{postgres}'))";
     assert_eq!(lab.sql(node, open), "");
     let mut members: Vec<String> = nodes.iter().map(|node| lab.address(node)).collect();
@@ -217,7 +223,8 @@ pub fn query(lab: &Lab, sql: &str) -> String {
     connect_and_ask(&conninfo(lab), sql).unwrap()
 }
 
-fn conninfo(lab: &Lab) -> String {
+/// How an application connects, password included.
+pub fn conninfo(lab: &Lab) -> String {
     lab.pgha("conninfo", &["--show-password"]).exits(0).line()
 }
 

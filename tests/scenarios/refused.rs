@@ -132,6 +132,8 @@ fn until(child: &mut Child, so: impl Fn() -> bool) {
 }
 
 fn two_primaries(lab: &Lab) {
+    // It would stop the one on the lower timeline.
+    lab.on("node1", "systemctl stop pgha-guard");
     assert_eq!(lab.sql("node2", "select pg_promote()"), "t");
     refused(
         lab,

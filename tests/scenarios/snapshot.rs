@@ -8,7 +8,12 @@ use crate::lab::{Hosts, Lab, docker};
 /// The images' name; their tag tells release and contents.
 const NAME: &str = "pgha-scenarios";
 
-/// Installs the packages and leaves the host as bare as it was but for them: no cluster, no service that runs or starts.
+/// Databases lie on a volume, that is on the machine's own file system, as they would on a host: the engine's own may be an
+/// overlay in user space, which is many times slower.
+const VOLUME: &str = "VOLUME /var/lib/postgresql";
+
+/// Installs the packages and leaves the host as bare as it was but for them: no cluster, no service that runs; PostgreSQL's
+/// clusters start at boot, as Debian has it.
 fn install(version: u8) -> String {
     format!(
         "set -e
@@ -18,7 +23,8 @@ echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/pgha.
 apt-get -q update
 apt-get -qy install --no-install-recommends postgresql-{version} postgresql-{version}-repmgr pgbouncer postgresql-client sudo
 rm -r /etc/postgresql-common/createcluster.d
-systemctl disable --now pgbouncer repmgrd postgresql || :
+systemctl disable --now pgbouncer repmgrd || :
+systemctl stop postgresql || :
 rm -rf /var/log/postgresql/* /etc/postgresql/{version} /var/lib/postgresql/{version}/*
 apt-get clean"
     )
@@ -48,14 +54,15 @@ pub fn of(os: &'static str) -> String {
     let lab = Lab::boot(bare, None);
     lab.on("node1", &install(version));
     let image = named(os, version).expect("the lab's base image is there");
-    docker(&["commit", &lab.container("node1"), &image]).exits(0);
+    let container = lab.container("node1");
+    docker(&["commit", "--change", VOLUME, &container, &image]).exits(0);
     image
 }
 
 /// The image's name, which depends on everything that it is made of; none while there is no base image.
 fn named(os: &str, version: u8) -> Option<String> {
     let mut hasher = DefaultHasher::new();
-    (id(&format!("pgha-lab:{os}"))?, install(version)).hash(&mut hasher);
+    (id(&format!("pgha-lab:{os}"))?, install(version), VOLUME).hash(&mut hasher);
     Some(format!("{NAME}:{os}-{:016x}", hasher.finish()))
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pgha::shell::PRELUDE;
 use pgha::transport::{Frame, Script, Shell};
 
 use super::{bounded, exchange, given, run, script};
@@ -165,6 +166,36 @@ fn the_prelude_is_for_all_steps_and_for_this_exchange() {
             run(&mut shell, &["echo on"]).await[0],
             given(&["on"], &[], 0)
         );
+    });
+}
+
+/// Only root may become another user: for others there is nothing to see.
+#[test]
+fn commands_of_another_user_run_as_he_would_have_them() {
+    bounded(async {
+        let mut shell = shell().await;
+        let whoami = r#"sh -c 'echo "$(id -un) $USER $LOGNAME $HOME $1"' - "a  b""#;
+        let bodies = [
+            "id -u",
+            &format!("as daemon {whoami}"),
+            "echo \"daemon daemon daemon $(getent passwd daemon | cut -d: -f6) a  b\"",
+            &format!("HOME=/x as root {whoami}"),
+            "as root sh -c 'exit 3'",
+            "as daemon sh -c 'exit 3'",
+            "as no-such-user true 2>/dev/null",
+        ];
+        let with = Script {
+            prelude: PRELUDE.into(),
+            ..script(&bodies)
+        };
+        let steps = exchange(&mut shell, &with).await.expect("an exchange");
+        if steps[0].out != ["0"] {
+            return;
+        }
+        assert_eq!(steps[1], steps[2]);
+        assert!(steps[3].out[0].starts_with("root "), "{:?}", steps[3]);
+        let codes: Vec<_> = steps[4..].iter().filter_map(|step| step.code).collect();
+        assert_eq!(codes, [3, 3, 1]);
     });
 }
 

@@ -1,0 +1,164 @@
+//! `pgha rejoin` and `pgha rebuild`: a member comes back as a standby. What only it has is saved and counted first, by a
+//! plan of its own, since only then it is known what the other plan would give up.
+
+use std::io::{IsTerminal, Write, stderr, stdin};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::apply::{Ended, Mode, converge};
+use super::load::{Inputs, Which};
+use super::plan::Common;
+use crate::plan::Returning;
+use crate::problem::{Kind, Problem, Problems};
+use crate::render;
+use crate::resource::is_rewind;
+
+const SAVE: &str = "rejoin/save.yml";
+const REJOIN: &str = "rejoin.yml";
+
+#[derive(Args)]
+pub struct Arguments {
+    /// The inventory
+    inventory: PathBuf,
+    /// The member that comes back
+    node: String,
+    /// Give up what only the member has, once it is saved and counted; on a terminal pgha asks
+    #[arg(long)]
+    accept_data_loss: bool,
+    /// Remove the data that a copy replaces, instead of keeping them beside it; the member's name again
+    #[arg(long, value_name = "NODE")]
+    discard: Option<String>,
+    /// A variable, or `@file` with a YAML map of them; may be repeated
+    #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
+    extra_vars: Vec<String>,
+    /// Show what would be done; nothing is changed
+    #[arg(long)]
+    dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Guards, timings and the output of commands too
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// `pgha rejoin`; gives the exit code.
+///
+/// # Errors
+/// Bad input; a state that forbids it; a loss that nobody agreed to.
+pub async fn rejoin(arguments: Arguments) -> Result<u8, Problems> {
+    run(arguments, false).await
+}
+
+/// `pgha rebuild`; gives the exit code.
+///
+/// # Errors
+/// As [`rejoin`].
+pub async fn rebuild(arguments: Arguments) -> Result<u8, Problems> {
+    run(arguments, true).await
+}
+
+async fn run(arguments: Arguments, rebuild: bool) -> Result<u8, Problems> {
+    let mut returning = Returning {
+        member: arguments.node.clone(),
+        rebuild,
+        accept_data_loss: arguments.accept_data_loss,
+        discard: arguments.discard.is_some(),
+    };
+    check(&arguments)?;
+    let mode = match arguments.dry_run {
+        true => Mode::Plan,
+        false => Mode::ShowAndRun,
+    };
+    let saved = converge(&arguments.common(SAVE, &returning), None, mode).await?;
+    if saved.code != 0 {
+        return Ok(saved.code);
+    }
+    if saved.changes && mode == Mode::Plan {
+        eprintln!(
+            "how `{}` comes back is decided once that is counted",
+            arguments.node
+        );
+        return Ok(0);
+    }
+    let mut ended = come_back(&arguments, &mut returning, mode).await?;
+    // What a rewind that failed leaves is to be copied anew, and what is given up is the same.
+    if ended.failed.iter().any(is_rewind) {
+        eprintln!("the rewind failed: `{}` is copied anew", arguments.node);
+        ended = come_back(&arguments, &mut returning, mode).await?;
+    }
+    if ended.primary == arguments.node {
+        let problem = Problem::refused(format!("`{}` is the primary", arguments.node));
+        return Err(problem
+            .hint("a standby comes back to it; `pgha switchover` makes it one")
+            .into());
+    }
+    Ok(ended.code)
+}
+
+async fn come_back(
+    arguments: &Arguments,
+    returning: &mut Returning,
+    mode: Mode,
+) -> Result<Ended, Problems> {
+    match converge(&arguments.common(REJOIN, returning), None, mode).await {
+        Err(problems) if arguments.agrees_to(&problems) => {
+            returning.accept_data_loss = true;
+            converge(&arguments.common(REJOIN, returning), None, mode).await
+        }
+        ended => ended,
+    }
+}
+
+/// Whether the names that were given are a member's.
+fn check(arguments: &Arguments) -> Result<(), Problems> {
+    let inventory = Inputs {
+        extra_vars: arguments.extra_vars.clone(),
+        ..Inputs::of(&arguments.inventory)
+    };
+    let node = &arguments.node;
+    inventory.load()?.member(node)?;
+    match &arguments.discard {
+        Some(named) if named != node => Err(Problem::input(format!(
+            "`--discard {named}` does not name the member that comes back"
+        ))
+        .hint(format!(
+            "only `{node}`'s data are replaced: `--discard {node}`"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+impl Arguments {
+    fn common(&self, playbook: &'static str, returning: &Returning) -> Common {
+        let mut common = Common::of(&self.inventory);
+        common.inputs.extra_vars.clone_from(&self.extra_vars);
+        common.which = Which::shipped(playbook);
+        common.json = self.json;
+        common.verbose = self.verbose;
+        // pgha's own programs are not what is of interest now.
+        common.no_diff = true;
+        common.returning = Some(returning.clone());
+        common.only_changes = playbook == SAVE;
+        common
+    }
+
+    /// Shows what would be given up, and asks, where somebody can answer.
+    fn agrees_to(&self, problems: &Problems) -> bool {
+        let is_loss = problems
+            .0
+            .iter()
+            .all(|problem| problem.kind == Kind::DataLoss);
+        let somebody = stdin().is_terminal() && stderr().is_terminal();
+        if !is_loss || !somebody || self.json || self.dry_run {
+            return false;
+        }
+        render::problem::print(problems);
+        eprint!("give it up? type the member's name: ");
+        let mut answer = String::new();
+        let _ = stderr().flush();
+        stdin().read_line(&mut answer).is_ok() && answer.trim() == self.node
+    }
+}

@@ -1,0 +1,123 @@
+//! `dead_man`: a timer on the host that brings the handover to an end if nothing more is heard of pgha, and the open
+//! connection that the critical section needs. What it does, and why it never makes a second primary, stands in
+//! `templates/member.sh.j2` and `templates/pooler.sh.j2`.
+
+use serde::Deserialize;
+
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe, Unit};
+use crate::plan::Action;
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeadMan {
+    of: Of,
+    armed: bool,
+    /// Seconds after which it acts. It must be longer than all that pgha may do in between.
+    #[serde(default)]
+    seconds: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Of {
+    Member,
+    Pooler,
+}
+
+/// The script of a member's part in a handover.
+pub const MEMBER: &str = "/usr/local/lib/pgha/member";
+
+/// The script of a pooler's part.
+pub const POOLER: &str = "/usr/local/lib/pgha/pooler";
+
+impl DeadMan {
+    fn unit(&self) -> &'static str {
+        match self.of {
+            Of::Member => "pgha-dead-man",
+            Of::Pooler => "pgha-pooler-dead-man",
+        }
+    }
+
+    fn script(&self) -> &'static str {
+        match self.of {
+            Of::Member => MEMBER,
+            Of::Pooler => POOLER,
+        }
+    }
+
+    /// What it has to know: a member its part, and whom to ask.
+    fn arm(&self, view: &View<'_>) -> Vec<String> {
+        let mut argv = vec![self.script().to_owned(), "arm".to_owned()];
+        if self.of == Of::Pooler {
+            argv.push(self.seconds.to_string());
+            return argv;
+        }
+        let topology = view.topology;
+        let is = |name: &Option<String>| name.as_deref() == Some(view.host);
+        argv.push(
+            match () {
+                () if is(&topology.outgoing) => "outgoing",
+                () if is(&topology.candidate) => "candidate",
+                () => "sibling",
+            }
+            .to_owned(),
+        );
+        argv.push(self.seconds.to_string());
+        let outgoing = topology.outgoing.as_deref();
+        argv.extend(
+            outgoing
+                .and_then(|name| topology.member(name))
+                .map(|member| member.address.clone()),
+        );
+        argv
+    }
+}
+
+impl Resource for DeadMan {
+    fn subject(&self) -> String {
+        self.unit().to_owned()
+    }
+
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        vec![Probe::Unit(self.unit().to_owned())]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let unit = view.facts().units.get(self.unit());
+        let is_armed = unit.is_some_and(Unit::is_running);
+        if is_armed == self.armed {
+            return Ok(Verdict::AsDeclared);
+        }
+        if self.armed && self.seconds == 0 {
+            return Err(Problem::input("an armed `dead_man` needs `seconds`")
+                .hint("more than all that pgha may do before it is disarmed"));
+        }
+        if self.armed && view.topology.outgoing.is_none() {
+            return Err(Problem::refused(
+                "no handover is asked for, so that a timer would have nothing to end",
+            )
+            .hint("`when: outgoing` skips the step where nobody is replaced"));
+        }
+        let run = |verb: &str| [self.script().to_owned(), verb.to_owned()];
+        Ok(if self.armed {
+            Draft::new(Action::Start)
+                .field("acts", None, format!("{} s from then", self.seconds))
+                .run("root", self.arm(view))
+                .run("root", run("open"))
+        } else {
+            Draft::new(Action::Stop).run("root", run("disarm"))
+        }
+        .into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let unit = facts.units.entry(self.unit().to_owned()).or_default();
+        (unit.active, unit.sub) = match self.armed {
+            true => ("active".to_owned(), "running".to_owned()),
+            false => ("inactive".to_owned(), "dead".to_owned()),
+        };
+        unit.started = view.now;
+    }
+}

@@ -1,0 +1,84 @@
+//! `diverged_wal`: what only this member has is saved and counted before anybody may give it up. Nothing is given up here:
+//! a server that runs with a log that the primary does not have is stopped, crashed ones recover without being open to
+//! anybody, and the log after the fork is copied, with a report of what is in it.
+
+use serde::Deserialize;
+
+use super::postgresql_server::stop;
+use super::standby_rejoin::{Lost, REJOIN, decide, wal_probe};
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe, Saved};
+use crate::plan::{Action, Shown};
+use crate::postgres::timeline::{Stretch, Switch};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DivergedWal {}
+
+/// Where what is still to be saved begins.
+fn unsaved(view: &View<'_>) -> Option<Switch> {
+    // What is refused is told by the step that would go on.
+    let decision = decide(view).ok()??;
+    let Lost::Since(fork) = decision.lost else {
+        return None;
+    };
+    let wal = view.facts().wal.as_ref()?;
+    let saved = wal.saved.as_ref().and_then(|saved| saved.from);
+    (saved != Some(fork)).then_some(fork)
+}
+
+/// `1:0/3000060:0/4000000`; without an end, to the end.
+fn word(stretch: &Stretch) -> String {
+    let to = stretch.to.map_or_else(String::new, |to| to.to_string());
+    format!("{}:{}:{to}", stretch.timeline, stretch.from)
+}
+
+impl Resource for DivergedWal {
+    fn subject(&self) -> String {
+        "write-ahead log".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe(), wal_probe(view)]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let (Some(fork), Some(wal)) = (unsaved(view), &view.facts().wal) else {
+            return Ok(Verdict::AsDeclared);
+        };
+        let mut draft = Draft::new(Action::Create)
+            .field(
+                "only it has",
+                None,
+                format!("what comes after {} on timeline {}", fork.at, fork.timeline),
+            )
+            .field("saved in", None, "/var/lib/pgha/diverged")
+            .field(
+                "commits",
+                None,
+                Shown::Unknown("they were counted".to_owned()),
+            );
+        if view.server().is_some() {
+            draft = draft.field("state", "running", "stopped").op(stop(view));
+        }
+        let from = format!("{} {}", fork.timeline, fork.at);
+        let mut argv = vec![REJOIN.to_owned(), "save".to_owned(), from];
+        argv.extend(wal.branch.after(fork).iter().map(word));
+        Ok(draft.run("root", argv).into())
+    }
+
+    fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        let fork = unsaved(view);
+        let Some(wal) = facts.wal.as_mut().filter(|_| fork.is_some()) else {
+            return;
+        };
+        wal.saved = Some(Saved {
+            from: fork,
+            ..Saved::default()
+        });
+        if let Some(server) = facts.server.take() {
+            facts.stopped = Some(server);
+        }
+    }
+}

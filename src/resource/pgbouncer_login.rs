@@ -1,0 +1,51 @@
+//! `pgbouncer_login`: after a handover an application gets through this pooler to the new primary. Its console says where it
+//! should lead; that a login, a transaction and a writable server are behind it is only seen by trying.
+
+use serde::Deserialize;
+
+use super::dead_man::POOLER;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::inventory::User;
+use crate::plan::{Action, Op};
+use crate::problem::Problem;
+use crate::secret::{Form, Text, marker};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PgbouncerLogin {}
+
+impl Resource for PgbouncerLogin {
+    fn subject(&self) -> String {
+        "the way of an application".to_owned()
+    }
+
+    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+        Vec::new()
+    }
+
+    /// There is something to try where the primary changes, with the first user and the first database that the inventory
+    /// has.
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let cluster = &view.inventory.cluster;
+        let user = cluster.users.iter().find(|user| User::may_log_in(user));
+        let database = cluster.databases.first();
+        let (Some(_), Some(user), Some(database)) = (&view.topology.outgoing, user, database)
+        else {
+            return Ok(Verdict::AsDeclared);
+        };
+        let argv = [POOLER, "login", &user.name, &database.name];
+        Ok(Draft::new(Action::Wait)
+            .field("user", None, user.name.as_str())
+            .field("database", None, database.name.as_str())
+            .op(Op::Run {
+                argv: argv.map(str::to_owned).to_vec(),
+                user: "root".to_owned(),
+                stdin: Some(Text::parse(&marker(&user.name, Form::Plain))),
+                environment: Vec::new(),
+            })
+            .into())
+    }
+
+    fn settle(&self, _: &View<'_>, _: &mut Facts) {}
+}

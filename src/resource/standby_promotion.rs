@@ -1,0 +1,81 @@
+//! `standby_promotion`: this standby is the primary; or it has stood down from becoming it.
+
+use serde::Deserialize;
+
+use super::dead_man::MEMBER;
+use super::wal_received::no_answer;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::plan::{Action, Shown};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StandbyPromotion {
+    promoted: bool,
+    /// Whether the old primary hands its role over; else it is dead, and nobody else may have been promoted.
+    #[serde(default = "yes")]
+    handed_over: bool,
+    /// Seconds.
+    #[serde(default)]
+    timeout: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Resource for StandbyPromotion {
+    fn subject(&self) -> String {
+        "PostgreSQL".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe()]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let server = match view.server() {
+            Some(server) => server,
+            None if self.promoted => return Err(no_answer()),
+            None => return Ok(Verdict::AsDeclared),
+        };
+        Ok(match (server.in_recovery, self.promoted) {
+            (true, true) => {
+                let timeline = server.timeline.map(|timeline| timeline.to_string());
+                let timeout = self.timeout.to_string();
+                let step = match self.handed_over {
+                    true => "promote",
+                    false => "take-over",
+                };
+                Draft::new(Action::Update)
+                    .field("role", "standby", "primary")
+                    .field(
+                        "timeline",
+                        timeline,
+                        Shown::Unknown("it is promoted".to_owned()),
+                    )
+                    .run("root", [MEMBER, step, &timeout])
+                    .into()
+            }
+            (false, false) => Draft::new(Action::Stop)
+                .run("root", [MEMBER, "stand-down"])
+                .into(),
+            _ => Verdict::AsDeclared,
+        })
+    }
+
+    fn settle(&self, _: &View<'_>, facts: &mut Facts) {
+        let Some(server) = &mut facts.server else {
+            return;
+        };
+        server.in_recovery = !self.promoted;
+        if self.promoted {
+            server.receiver = None;
+            server.timeline = None;
+            if let Some(data) = &mut facts.data {
+                data.standby_signal = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! `wal_received`: the candidate holds everything that the stopped primary wrote, to the end of its shutdown checkpoint's
+//! record. A clean shutdown alone does not say so: it waits only for standbys that are connected.
+
+use serde::Deserialize;
+
+use super::dead_man::MEMBER;
+use super::primary_stop::END_OF_WAL;
+use super::{Draft, Resource, Verdict, View};
+use crate::facts::{Facts, Probe};
+use crate::plan::{Action, noted};
+use crate::problem::Problem;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalReceived {
+    /// Seconds.
+    timeout: u32,
+}
+
+impl Resource for WalReceived {
+    fn subject(&self) -> String {
+        "WAL".to_owned()
+    }
+
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        vec![view.cluster_probe()]
+    }
+
+    fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        let Some(server) = view.server() else {
+            return Err(no_answer());
+        };
+        if !server.in_recovery {
+            return Ok(Verdict::AsDeclared);
+        }
+        let timeout = self.timeout.to_string();
+        Ok(Draft::new(Action::Wait)
+            .run("root", [MEMBER, "received", &noted(END_OF_WAL), &timeout])
+            .into())
+    }
+
+    fn settle(&self, _: &View<'_>, _: &mut Facts) {}
+}
+
+/// Nothing can be known or made of a server that does not answer.
+pub fn no_answer() -> Problem {
+    Problem::refused("PostgreSQL does not answer here, and cannot become the primary")
+        .hint("see why: `pgha status`; start it, and try again")
+}

@@ -1,0 +1,364 @@
+//! The primary dies, a standby takes its place, and clients are led there: nobody runs pgha for it. Nor does pgha ever make
+//! a second writable primary of the one that died.
+
+use std::time::{Duration, Instant};
+
+use crate::clean;
+use crate::lab::{Hosts, Lab};
+use crate::load::Load;
+use crate::switchover::{NODES, TWO_POOLERS, streams};
+use crate::switchover_broken::small_disk;
+
+/// PostgreSQL is killed on the primary under load, while one pooler's host is down. repmgrd promotes a standby, and each
+/// pooler follows, the other one once it is back; with synchronous replication nothing that was acknowledged is lost. The
+/// former primary stays down, also if it is started by hand or its host boots, until it is brought back.
+pub fn is_followed() {
+    let lab = Lab::converged(TWO_POOLERS);
+    fail_over_quickly(&lab);
+
+    let load = Load::start(&lab);
+    lab.kill_host("pooler2");
+    let died = load.now();
+    lab.on(
+        "node1",
+        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
+    );
+    let primary = promoted(&lab, &["node2", "node3"]);
+    is_led_to(&lab, "pooler1", primary);
+    lab.start_host("pooler2");
+    load.wait_for_writes(load.now());
+    clean::leads(&lab, primary);
+    let writes = load.now();
+    let seen = load.stop();
+    eprintln!(
+        "stall at pooler1: {:?}",
+        seen.writers[0].stall(died, writes)
+    );
+    seen.assert_one_primary();
+    seen.assert_nothing_lost(&lab, primary);
+    followed(&lab, primary);
+
+    let plan = lab.json("plan", &[]);
+    let held = plan["held"][0]["what"].as_str().unwrap_or_default();
+    assert!(held.contains("former primary"), "{plan}");
+    lab.pgha("apply", &[]).exits(0);
+    let state = lab.on("node1", "systemctl is-active postgresql@15-main || true");
+    assert_ne!(state.trim(), "active", "the former primary was started");
+    clean::leads(&lab, primary);
+    stays_down(&lab, "node1");
+    for pooler in ["pooler1", "pooler2"] {
+        is_led_to(&lab, pooler, primary);
+    }
+
+    comes_back(&lab, "node1", primary);
+}
+
+/// What it had beyond the others was never acknowledged (replication is synchronous), and is given up.
+fn comes_back(lab: &Lab, node: &str, primary: &str) {
+    lab.pgha("rejoin", &[node, "--accept-data-loss"]).exits(0);
+    lab.assert_converged();
+    clean::is(lab, primary);
+}
+
+/// A standby is promoted soon, and clients wait for one.
+fn fail_over_quickly(lab: &Lab) {
+    // Not less than 4 s in all: within twice its monitoring interval repmgrd takes the primary for still seen by the other
+    // standby, cancels the election, and does not hold another (5.3.3).
+    lab.set_variable("repmgr_settings: { reconnect_attempts: 4, reconnect_interval: 2 }");
+    lab.set_variable(
+        "postgresql_settings: { synchronous_standby_names: 'ANY 1 (node1, node2, node3)' }",
+    );
+    lab.pgha("apply", &[]).exits(0);
+    lab.assert_converged();
+}
+
+/// repmgrd waits for minutes: whoever is promoted, is by the scenario.
+pub fn never_by_itself(lab: &Lab) {
+    lab.set_variable("repmgr_settings: { reconnect_attempts: 100, reconnect_interval: 10 }");
+    lab.pgha("apply", &[]).exits(0);
+}
+
+/// A primary that is frozen, and one that is cut off, packets dropped: another is promoted, poolers follow, and nothing
+/// acknowledged is lost. When it is back it stops by itself, and no write that came through the pooler was made there.
+pub fn gives_up() {
+    let lab = Lab::converged(Hosts::default());
+    fail_over_quickly(&lab);
+    let freeze: (Strike, Strike) = (Lab::freeze_host, Lab::thaw_host);
+    let cut: (Strike, Strike) = (
+        |lab, node| route(lab, node, "add"),
+        |lab, node| route(lab, node, "del"),
+    );
+    let mut old = "node1";
+    for (strike, mend) in [freeze, cut] {
+        let others: Vec<&str> = NODES.into_iter().filter(|node| *node != old).collect();
+        let load = Load::start(&lab);
+        let struck = load.now();
+        strike(&lab, old);
+        let primary = promoted(&lab, &others);
+        load.wait_for_writes(load.now());
+        eprintln!("{old} is away: stall {:?}", load.stall_since(struck));
+        is_led_to(&lab, "pooler1", primary);
+        mend(&lab, old);
+        let is_active = "systemctl is-active postgresql@15-main || :";
+        until(|| (lab.on(old, is_active).trim() == "inactive").then_some(()));
+        let said = lab.on(old, "journalctl -u pgha-guard -o cat");
+        assert!(said.contains("it has been replaced"), "{said}");
+        load.wait_for_writes(load.now());
+        let seen = load.stop();
+        seen.assert_nothing_lost(&lab, primary);
+        followed(&lab, primary);
+
+        comes_back(&lab, old, primary);
+        old = primary;
+    }
+}
+
+/// Before repmgrd does it: refused while the primary answers, and while it cannot be known that it takes no writes.
+pub fn on_request() {
+    let lab = Lab::converged(TWO_POOLERS);
+    never_by_itself(&lab);
+    let healthy = lab.pgha("failover", &["--to", "node2"]).exits(3);
+    assert!(
+        healthy.stderr.contains("`node1` answers, and takes writes"),
+        "{healthy}"
+    );
+    lab.pgha("failover", &[]).exits(3);
+    let primary = lab.pgha("rebuild", &["node1"]).exits(3);
+    assert!(
+        primary.stderr.contains("`node1` is the primary"),
+        "{primary}"
+    );
+
+    let load = Load::start(&lab);
+    lab.on(
+        "node1",
+        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
+    );
+    let dry = lab
+        .pgha("failover", &["--to", "node2", "--dry-run"])
+        .exits(0);
+    assert!(
+        dry.stdout.contains("is not in the cluster any more"),
+        "{dry}"
+    );
+    let said = lab.pgha("failover", &["--to", "node2"]).exits(0);
+    assert!(
+        said.stderr.contains("`pgha rejoin INVENTORY node1`"),
+        "{said}"
+    );
+    load.wait_for_writes(load.now());
+    clean::leads(&lab, "node2");
+    let again = lab.pgha("failover", &["--to", "node2"]).exits(0);
+    assert!(again.stdout.contains("no changes"), "{again}");
+    load.stop().assert_one_primary();
+    comes_back(&lab, "node1", "node2");
+
+    lab.kill_host("node2");
+    let refused = lab.pgha("failover", &[]).exits(3);
+    assert!(
+        refused.stderr.contains("it may be taking writes"),
+        "{refused}"
+    );
+    lab.pgha("failover", &["--fenced-by", "the host was killed"])
+        .exits(0);
+    let plan = std::fs::read_to_string(lab.latest_run().join("plan.json")).unwrap();
+    assert!(plan.contains("by hand: the host was killed"), "{plan}");
+    let primary = promoted(&lab, &["node1", "node3"]);
+    clean::leads(&lab, primary);
+    let since = before(&lab, || lab.start_host("node2"));
+    is_refused(&lab, "node2", &since);
+    comes_back(&lab, "node2", primary);
+}
+
+/// The primary's host is gone, and then its disk is full: another is promoted, poolers follow, nothing acknowledged is lost, and
+/// what comes back does not take writes.
+pub fn dies() {
+    let lab = Lab::converged(Hosts::default());
+    fail_over_quickly(&lab);
+    dies_of(
+        &lab,
+        |lab| lab.kill_host("node1"),
+        |lab| lab.start_host("node1"),
+    );
+
+    small_disk(&lab, "node1");
+    lab.pgha("switchover", &["--to", "node1"]).exits(0);
+    dies_of(
+        &lab,
+        |lab| {
+            // It goes on in the segments that it has made in advance.
+            let full = "dd if=/dev/zero of=/var/lib/postgresql/15/main/pg_wal/full bs=1M
+                for turn in $(seq 20); do su postgres -c 'psql -qc \"select pg_switch_wal()\"' || break; done";
+            lab.try_on("node1", full);
+        },
+        |lab| {
+            lab.on("node1", "rm /var/lib/postgresql/15/main/pg_wal/full");
+            lab.try_on("node1", "systemctl restart postgresql@15-main");
+        },
+    );
+}
+
+/// node1 is the primary until this strikes.
+fn dies_of(lab: &Lab, strike: fn(&Lab), mend: fn(&Lab)) {
+    let load = Load::start(lab);
+    let struck = load.now();
+    strike(lab);
+    let primary = promoted(lab, &["node2", "node3"]);
+    load.wait_for_writes(load.now());
+    eprintln!("stall {:?}", load.stall_since(struck));
+    is_led_to(lab, "pooler1", primary);
+    let since = before(lab, || mend(lab));
+    is_refused(lab, "node1", &since);
+    load.wait_for_writes(load.now());
+    let seen = load.stop();
+    seen.assert_one_primary();
+    seen.assert_nothing_lost(lab, primary);
+    followed(lab, primary);
+    comes_back(lab, "node1", primary);
+}
+
+/// The moment before something is done, in seconds, as journals have it.
+fn before(lab: &Lab, done: impl FnOnce()) -> String {
+    let now = lab.on("pooler1", "date +%s.%N");
+    done();
+    now
+}
+
+/// Its PostgreSQL was not started, and said why.
+fn is_refused(lab: &Lab, node: &str, since: &str) {
+    let said = format!("journalctl --since=@{since} -u postgresql@15-main -o cat");
+    until(|| {
+        lab.on(node, &said)
+            .contains("it would be a second primary")
+            .then_some(())
+    });
+    let state = lab.try_on(node, "systemctl is-active postgresql@15-main");
+    assert_ne!(state.line(), "active");
+}
+
+type Strike = fn(&Lab, &str);
+
+/// Nothing that a host sends to another one arrives, or does again.
+fn route(lab: &Lab, host: &str, verb: &str) {
+    for (address, name) in lab.names() {
+        if name != host {
+            lab.on(host, &format!("ip route {verb} blackhole {address}"));
+        }
+    }
+}
+
+/// Its PostgreSQL does not start, and says why: by hand, when its host boots, and when it is the first that comes back after
+/// all have lost power.
+fn stays_down(lab: &Lab, node: &str) {
+    let said = |start: &dyn Fn()| {
+        let before = lab.on(node, "date +%s.%N");
+        start();
+        let look = format!(
+            "systemctl is-active postgresql@15-main
+            journalctl --since=@{} -u postgresql@15-main -o cat",
+            before.trim()
+        );
+        until(|| {
+            let said = lab.on(node, &look);
+            assert!(!said.starts_with("active"), "{said}");
+            said.contains("it would be a second primary").then_some(())
+        });
+    };
+    said(&|| {
+        lab.try_on(node, "systemctl start postgresql@15-main")
+            .exits(1);
+    });
+    said(&|| {
+        lab.kill_host(node);
+        lab.start_host(node);
+    });
+    said(&|| {
+        let others = ["node2", "node3", "pooler1", "pooler2"];
+        for host in others {
+            lab.kill_host(host);
+        }
+        lab.kill_host(node);
+        lab.start_host(node);
+        for host in others {
+            lab.start_host(host);
+        }
+    });
+}
+
+/// All hosts lose power and come back, members in every order: the primary is the primary, and clients are led to it.
+pub fn starts_cold() {
+    let lab = Lab::converged(Hosts::default());
+    lab.pgha("switchover", &["--to", "node2"]).exits(0);
+    for order in [
+        ["node1", "node2", "node3"],
+        ["node1", "node3", "node2"],
+        ["node2", "node1", "node3"],
+        ["node2", "node3", "node1"],
+        ["node3", "node1", "node2"],
+        ["node3", "node2", "node1"],
+    ] {
+        for host in ["pooler1", "node1", "node2", "node3"] {
+            lab.kill_host(host);
+        }
+        lab.start_host("pooler1");
+        for node in order {
+            lab.start_host(node);
+        }
+        for node in order {
+            let is_up = "systemctl is-active -q postgresql@15-main";
+            lab.on(
+                node,
+                &format!("timeout 60 sh -c 'until {is_up}; do sleep 0.2; done'"),
+            );
+        }
+        for standby in ["node1", "node3"] {
+            streams(&lab, standby);
+        }
+        is_led_to(&lab, "pooler1", "node2");
+        clean::is_quickly(&lab, "node2");
+    }
+    lab.assert_converged();
+}
+
+/// Waits until a pooler reads that its databases are there.
+pub fn is_led_to(lab: &Lab, pooler: &str, primary: &str) {
+    let address = lab.address(primary);
+    let look = || lab.on(pooler, "cat /etc/pgbouncer/databases.ini");
+    until(|| look().contains(&address).then_some(()));
+}
+
+/// Waits until one of these is a primary.
+fn promoted<'a>(lab: &Lab, nodes: &[&'a str]) -> &'a str {
+    until(|| {
+        let mut nodes = nodes.iter();
+        nodes
+            .find(|node| lab.sql(node, "select not pg_is_in_recovery()") == "t")
+            .copied()
+    })
+}
+
+/// Waits until a standby streams from it, and repmgr's tables say so.
+fn followed(lab: &Lab, primary: &str) {
+    let streams = "select count(*) = 1 from pg_stat_replication where state = 'streaming'";
+    let recorded = "select count(*) = 1 from repmgr.nodes n join repmgr.nodes p on p.node_id = n.upstream_node_id \
+                    where n.active and n.type = 'standby' and p.type = 'primary' and p.active";
+    until(|| {
+        let there =
+            lab.sql(primary, streams) == "t" && lab.sql_in(primary, "repmgr", recorded) == "t";
+        there.then_some(())
+    });
+}
+
+fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "it did not come true"
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
