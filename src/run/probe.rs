@@ -1,6 +1,7 @@
 //! One exchange per host that answers everything the plan asks.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
 
@@ -14,7 +15,9 @@ use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// Asks every connected host its questions, all at the same time.
 ///
-/// With [`Lock::Settled`] it first waits until no run of pgha is at work on the host, so that what is seen stays.
+/// With [`Lock::Settled`] it first waits until no run of pgha is at work on the host, so that what is seen stays. Where one
+/// was, all are asked again: what the others said is older than its end, and a member whose log seems to go on after the
+/// primary's is one with data of its own.
 pub async fn probe(
     fleet: &mut Fleet,
     questions: &BTreeMap<String, BTreeMap<Release, Probes>>,
@@ -23,15 +26,27 @@ pub async fn probe(
     events: &Events,
 ) -> BTreeMap<String, Result<Facts, Problem>> {
     let none = BTreeMap::new();
-    let asked = fleet.shells.iter_mut().map(|(host, shell)| {
-        let questions = questions.get(host).unwrap_or(&none);
-        async move {
-            let facts = ask(host, shell, questions, lock, purpose, events).await;
-            (host.clone(), facts.map_err(|problem| problem.on(host)))
+    let mut looks = 0;
+    loop {
+        let waited = AtomicBool::new(false);
+        let asked = fleet.shells.iter_mut().map(|(host, shell)| {
+            let questions = questions.get(host).unwrap_or(&none);
+            let waited = &waited;
+            async move {
+                let facts = ask(host, shell, questions, lock, purpose, events, waited).await;
+                (host.clone(), facts.map_err(|problem| problem.on(host)))
+            }
+        });
+        let world = join_all(asked).await.into_iter().collect();
+        looks += 1;
+        if !waited.into_inner() || looks == LOOKS {
+            return world;
         }
-    });
-    join_all(asked).await.into_iter().collect()
+    }
 }
+
+/// How often it is looked before the last answer is taken for what it is: somebody else may begin again and again.
+const LOOKS: usize = 3;
 
 async fn ask(
     host: &str,
@@ -40,6 +55,7 @@ async fn ask(
     lock: Lock,
     purpose: Purpose,
     events: &Events,
+    waited: &AtomicBool,
 ) -> Result<Facts, Problem> {
     let sections = script(questions);
     let questions_asked = sections.iter().zip(1..).map(|((_, body), id)| Step {
@@ -75,11 +91,14 @@ async fn ask(
                     id: lock::STEP,
                     text,
                     ..
-                } => events.tell(&Event::StepOutput {
-                    host: host.to_owned(),
-                    step: "looking".to_owned(),
-                    line: text,
-                }),
+                } => {
+                    waited.store(true, Ordering::Relaxed);
+                    events.tell(&Event::StepOutput {
+                        host: host.to_owned(),
+                        step: "looking".to_owned(),
+                        line: text,
+                    });
+                }
                 Frame::Line { id, stream, text } => {
                     let answer = answers.entry(section(id)).or_default();
                     match stream {
