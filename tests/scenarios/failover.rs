@@ -3,17 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::clean;
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
 use crate::switchover::{NODES, TWO_POOLERS, streams};
 use crate::switchover_broken::small_disk;
+use crate::{clean, shelf};
 
 /// PostgreSQL is killed on the primary under load, while one pooler's host is down. repmgrd promotes a standby, and each
 /// pooler follows, the other one once it is back; with synchronous replication nothing that was acknowledged is lost. The
 /// former primary stays down, also if it is started by hand or its host boots, until it is brought back.
 pub fn is_followed() {
-    let lab = Lab::converged(TWO_POOLERS);
+    let lab = shelf::cluster(TWO_POOLERS);
     fail_over_quickly(&lab);
 
     let load = Load::start(&lab);
@@ -51,6 +51,7 @@ pub fn is_followed() {
     }
 
     comes_back(&lab, "node1", primary);
+    shelf::hand_on(lab);
 }
 
 /// What it had beyond the others was never acknowledged (replication is synchronous), and is given up.
@@ -81,7 +82,7 @@ pub fn never_by_itself(lab: &Lab) {
 /// A primary that is frozen, and one that is cut off, packets dropped: another is promoted, poolers follow, and nothing
 /// acknowledged is lost. When it is back it stops by itself, and no write that came through the pooler was made there.
 pub fn gives_up() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     fail_over_quickly(&lab);
     let freeze: (Strike, Strike) = (Lab::freeze_host, Lab::thaw_host);
     let cut: (Strike, Strike) = (
@@ -111,11 +112,12 @@ pub fn gives_up() {
         comes_back(&lab, old, primary);
         old = primary;
     }
+    shelf::hand_on(lab);
 }
 
 /// Before repmgrd does it: refused while the primary answers, and while it cannot be known that it takes no writes.
 pub fn on_request() {
-    let lab = Lab::converged(TWO_POOLERS);
+    let lab = shelf::cluster(TWO_POOLERS);
     never_by_itself(&lab);
     let healthy = lab.pgha("failover", &["--to", "node2"]).exits(3);
     assert!(
@@ -168,12 +170,13 @@ pub fn on_request() {
     let since = before(&lab, || lab.start_host("node2"));
     is_refused(&lab, "node2", &since);
     comes_back(&lab, "node2", primary);
+    shelf::hand_on(lab);
 }
 
 /// The primary's host is gone, and then its disk is full: another is promoted, poolers follow, nothing acknowledged is lost, and
 /// what comes back does not take writes.
 pub fn dies() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     fail_over_quickly(&lab);
     dies_of(
         &lab,
@@ -287,7 +290,7 @@ fn stays_down(lab: &Lab, node: &str) {
 
 /// All hosts lose power and come back, members in every order: the primary is the primary, and clients are led to it.
 pub fn starts_cold() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
     for order in [
         ["node1", "node2", "node3"],
@@ -318,6 +321,7 @@ pub fn starts_cold() {
         clean::is_quickly(&lab, "node2");
     }
     lab.assert_converged();
+    shelf::hand_on(lab);
 }
 
 /// Waits until a pooler reads that its databases are there.

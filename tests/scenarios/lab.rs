@@ -21,7 +21,7 @@ const PREFIX: &str = "pgha-test-";
 const PATIENCE: u32 = 600;
 
 /// Which hosts a scenario needs.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Hosts {
     pub nodes: u8,
     pub poolers: u8,
@@ -47,6 +47,9 @@ impl Default for Hosts {
 /// Hosts that are up, and an inventory for them.
 pub struct Lab {
     pub dir: PathBuf,
+    pub hosts: Hosts,
+    /// The inventory as the lab made it.
+    pub born_with: String,
 }
 
 impl Lab {
@@ -66,7 +69,9 @@ impl Lab {
     pub fn boot(hosts: Hosts, image: Option<&str>) -> Self {
         static LABS: AtomicUsize = AtomicUsize::new(0);
         let number = LABS.fetch_add(1, Ordering::Relaxed);
-        let lab = Self {
+        let mut lab = Self {
+            hosts,
+            born_with: String::new(),
             dir: std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id())),
         };
         let (nodes, poolers) = (hosts.nodes.to_string(), hosts.poolers.to_string());
@@ -80,6 +85,7 @@ impl Lab {
             None => command.args(["--os", hosts.os]),
         };
         run(&mut command).exits(0);
+        lab.born_with = fs::read_to_string(lab.inventory()).unwrap();
         lab
     }
 

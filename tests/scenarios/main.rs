@@ -21,6 +21,7 @@ mod rejoin;
 mod releases;
 mod restart;
 mod seen;
+mod shelf;
 mod snapshot;
 mod state;
 mod switchover;
@@ -35,27 +36,20 @@ use libtest_mimic::{Arguments, Trial};
 /// side by side, under load; of two at once on two processors, what one measures is what the other leaves it.
 const AT_ONCE: usize = 1;
 
-/// The long ones first, so that with several at once the others run beside them.
+/// Those that hand their cluster on come before those that spoil it (see [`shelf`]).
 const SCENARIOS: &[(&str, fn())] = &[
+    ("a_second_apply_changes_nothing", again::changes_nothing),
     (
         "a_bootstrap_that_is_killed_is_finished_by_the_next",
         kill::at_random_moments,
-    ),
-    (
-        "a_restart_keeps_the_order_of_hot_standby",
-        restart::in_the_order_that_hot_standby_demands,
-    ),
-    (
-        "a_host_that_dies_stops_what_follows",
-        death::stops_what_follows,
     ),
     (
         "drift_is_shown_alone_and_mended",
         drift::is_shown_alone_and_mended,
     ),
     (
-        "switchover_gate_refuses_and_changes_nothing",
-        switchover_gate::refuses_and_changes_nothing,
+        "a_host_that_dies_stops_what_follows",
+        death::stops_what_follows,
     ),
     (
         "a_switchover_that_is_killed_ends_by_itself_before_the_decision",
@@ -66,12 +60,12 @@ const SCENARIOS: &[(&str, fn())] = &[
         switchover_kill::after_the_decision,
     ),
     (
-        "a_switchover_is_undone_where_the_candidate_fails",
-        switchover_broken::candidate,
+        "switchover_gate_refuses_and_changes_nothing",
+        switchover_gate::refuses_and_changes_nothing,
     ),
     (
-        "a_switchover_is_undone_where_the_disk_is_full",
-        switchover_broken::no_room,
+        "a_switchover_is_undone_where_the_candidate_fails",
+        switchover_broken::candidate,
     ),
     (
         "a_switchover_is_undone_where_the_old_primary_fails",
@@ -86,28 +80,36 @@ const SCENARIOS: &[(&str, fn())] = &[
         switchover_broken::drains,
     ),
     ("ten_switchovers_in_a_row", switchover::ten_in_a_row),
-    ("a_switchover_and_back", switchover::and_back),
-    ("a_load_tells_what_clients_see", switchover::load_tells),
     (
         "a_dead_primary_is_replaced_and_poolers_follow",
         failover::is_followed,
     ),
     (
-        "a_primary_that_has_been_replaced_gives_up",
-        failover::gives_up,
-    ),
-    ("a_primary_dies_with_its_host_or_its_disk", failover::dies),
-    (
         "a_dead_primary_is_replaced_on_request",
         failover::on_request,
     ),
+    ("a_load_tells_what_clients_see", switchover::load_tells),
     (
         "a_cluster_starts_cold_in_every_order",
         failover::starts_cold,
     ),
+    (
+        "a_primary_that_has_been_replaced_gives_up",
+        failover::gives_up,
+    ),
+    ("a_way_back_that_is_killed_is_finished", rejoin::killed),
     ("an_old_primary_comes_back", rejoin::old_primary),
     ("a_member_comes_back_whatever_it_has", rejoin::other_data),
-    ("a_way_back_that_is_killed_is_finished", rejoin::killed),
+    (
+        "a_switchover_is_undone_where_the_disk_is_full",
+        switchover_broken::no_room,
+    ),
+    ("a_primary_dies_with_its_host_or_its_disk", failover::dies),
+    ("a_switchover_and_back", switchover::and_back),
+    (
+        "a_restart_keeps_the_order_of_hot_standby",
+        restart::in_the_order_that_hot_standby_demands,
+    ),
     ("a_host_finds_the_primary", watch::finds_the_primary),
     ("two_applies_do_not_interleave", kill::two_at_once),
     ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
@@ -132,7 +134,6 @@ const SCENARIOS: &[(&str, fn())] = &[
         refused::leaves_hosts_as_they_are,
     ),
     ("a_kept_plan_is_refused_when_stale", bootstrap::stale_plan),
-    ("a_second_apply_changes_nothing", again::changes_nothing),
     ("a_fourth_member_joins", members::a_fourth),
     (
         "a_new_order_or_primary_changes_nothing",
@@ -155,5 +156,7 @@ fn main() {
             })
         })
         .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    shelf::clear();
+    conclusion.exit();
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
-use crate::{clean, state};
+use crate::{clean, shelf, state};
 
 pub const NODES: [&str; 3] = ["node1", "node2", "node3"];
 
@@ -23,7 +23,7 @@ const LONGEST_STALL: Duration = Duration::from_secs(10);
 
 /// Round the members under load; then with replication that clients wait for.
 pub fn ten_in_a_row() {
-    let lab = Lab::converged(TWO_POOLERS);
+    let lab = shelf::cluster(TWO_POOLERS);
     let round: Vec<&str> = NODES.into_iter().cycle().skip(1).take(10).collect();
     in_a_row(&lab, &round);
 
@@ -35,6 +35,7 @@ pub fn ten_in_a_row() {
     let synchronous = "select count(*) from pg_stat_replication where sync_state = 'quorum'";
     assert_eq!(lab.sql("node2", synchronous), "2");
     lab.assert_converged();
+    shelf::hand_on(lab);
 }
 
 fn in_a_row(lab: &Lab, round: &[&str]) {
@@ -60,13 +61,12 @@ fn in_a_row(lab: &Lab, round: &[&str]) {
 
 /// The way back, to whom it belongs; and what changes nothing.
 pub fn and_back() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     // As PostgreSQL makes them in advance: whoever takes one for the WAL's first file reads nothing in it.
     lab.as_postgres(
         "node1",
-        "for i in $(seq 224 255); do
-            truncate -s 16M /var/lib/postgresql/15/main/pg_wal/$(printf '0000000100000000000000%02X' $i)
-        done",
+        "last=$(psql -XAtqc 'select left(pg_walfile_name(pg_current_wal_lsn()), 16)')
+        for i in $(seq 224 255); do truncate -s 16M /var/lib/postgresql/15/main/pg_wal/$last$(printf 000000%02X $i); done",
     );
 
     // Looking at it, or asking for what is so already.
@@ -128,7 +128,7 @@ pub fn streams(lab: &Lab, standby: &str) {
 
 /// The load that the other scenarios trust in: it sees nothing where nothing is, and it sees what is.
 pub fn load_tells() {
-    let lab = Lab::converged(TWO_POOLERS);
+    let lab = shelf::cluster(TWO_POOLERS);
 
     let load = Load::start(&lab);
     std::thread::sleep(Duration::from_secs(3));

@@ -12,7 +12,7 @@ use crate::moment::Moment::Began;
 use crate::moment::{self, Run};
 use crate::seen::Seen;
 use crate::switchover::{TWO_POOLERS, streams};
-use crate::{clean, promise};
+use crate::{clean, promise, shelf};
 
 /// What is shipped.
 const PLAYBOOK: &str = include_str!("../../playbooks/switchover.yml");
@@ -26,11 +26,14 @@ struct Struck {
     code: i32,
     stderr: String,
     seen: Seen,
+    /// node1's, before.
+    timeline: String,
 }
 
 /// Strikes at a halt, and mends when the run has ended.
 fn struck(lab: &Lab, before: &str, strike: impl FnOnce(), mend: impl FnOnce()) -> Struck {
     halt(lab, before);
+    let timeline = lab.sql("node1", TIMELINE);
     let load = Load::start(lab);
     let mut run = Run::start(lab, "switchover", &["--to", "node2"]);
     run.wait_for(Began("command", 1));
@@ -44,7 +47,12 @@ fn struck(lab: &Lab, before: &str, strike: impl FnOnce(), mend: impl FnOnce()) -
     let last = stderr.lines().rev().nth(1).unwrap_or_default();
     eprintln!("{code}: {last}; clients waited {stall:?}");
     let seen = load.stop();
-    Struck { code, stderr, seen }
+    Struck {
+        code,
+        stderr,
+        seen,
+        timeline,
+    }
 }
 
 /// Puts a playbook of the user's own beside the inventory, which is the shipped one with a halt before one of its plays.
@@ -68,13 +76,18 @@ fn halt(lab: &Lab, before: &str) {
 
 /// Asserts that the run failed, and that node1 is the primary as before.
 fn assert_undone(lab: &Lab, struck: &Struck) {
-    let Struck { code, stderr, seen } = struck;
+    let Struck {
+        code,
+        stderr,
+        seen,
+        timeline,
+    } = struck;
     assert_eq!(*code, 1, "{stderr}");
     seen.assert_no_failures();
     seen.assert_one_primary();
     seen.assert_nothing_lost(lab, "node1");
     assert_eq!(clean::primaries(lab), ["node1"], "{stderr}");
-    assert_eq!(lab.sql("node1", TIMELINE), "1", "{stderr}");
+    assert_eq!(lab.sql("node1", TIMELINE), *timeline, "{stderr}");
 }
 
 fn assert_said(struck: &Struck, what: &str) {
@@ -83,24 +96,25 @@ fn assert_said(struck: &Struck, what: &str) {
 
 /// The old primary does not do its part.
 pub fn old_primary() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     old_primary_does_not_stop(&lab);
     decision_comes_late(&lab);
     old_primary_does_not_answer(&lab);
-    works_after_all(&lab);
+    works_after_all(lab);
 }
 
 /// The candidate does not do its part.
 pub fn candidate() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     candidate_misses_records(&lab);
     candidate_stands_still(&lab);
-    works_after_all(&lab);
+    works_after_all(lab);
 }
 
-fn works_after_all(lab: &Lab) {
+fn works_after_all(lab: Lab) {
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
-    clean::is(lab, "node2");
+    clean::is(&lab, "node2");
+    shelf::hand_on(lab);
 }
 
 /// One of its processes does not listen.
@@ -161,7 +175,7 @@ fn candidate_misses_records(lab: &Lab) {
 
 /// A promotion begins a timeline, for which the candidate's disk has no room.
 pub fn no_room() {
-    let lab = &Lab::converged(Hosts::default());
+    let lab = &shelf::cluster(Hosts::default());
     small_disk(lab, "node2");
     let full = "/var/lib/postgresql/15/main/pg_wal/full";
     let strike = || {
@@ -225,7 +239,9 @@ fn decision_comes_late(lab: &Lab) {
 
 /// Asserts that the run failed, and that node2 is the primary all the same.
 fn assert_finished(lab: &Lab, struck: &Struck) {
-    let Struck { code, stderr, seen } = struck;
+    let Struck {
+        code, stderr, seen, ..
+    } = struck;
     assert_eq!(*code, 1, "{stderr}");
     assert_eq!(clean::primaries(lab), ["node2"], "{stderr}");
     seen.assert_no_failures();
@@ -253,7 +269,7 @@ pub fn small_disk(lab: &Lab, node: &str) {
 
 /// A transaction that somebody forgot, with each way to deal with it.
 pub fn drains() {
-    let lab = Lab::converged(Hosts::default());
+    let lab = shelf::cluster(Hosts::default());
     let forgotten = Session::of(&lab);
     forgotten.ask("begin; select 1").unwrap();
     let drain = |choice: &str| {
@@ -270,6 +286,8 @@ pub fn drains() {
     drain("terminate").exits(0);
     clean::is(&lab, "node2");
     forgotten.ask("select 1").unwrap_err();
+    drop(forgotten);
+    shelf::hand_on(lab);
 }
 
 /// A client of the pooler.
@@ -295,7 +313,7 @@ impl Session {
 
 /// A pooler is lost once clients are held up: the other one's are served, and its own when it is back.
 pub fn goes_on() {
-    let lab = Lab::converged(TWO_POOLERS);
+    let lab = shelf::cluster(TWO_POOLERS);
     let strike = || lab.freeze_host("pooler2");
     let mend = || {
         lab.thaw_host("pooler2");
@@ -308,4 +326,5 @@ pub fn goes_on() {
     assert_finished(&lab, &struck);
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
     clean::is(&lab, "node2");
+    shelf::hand_on(lab);
 }

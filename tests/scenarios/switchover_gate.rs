@@ -1,8 +1,9 @@
 //! A switchover that must not begin: whatever is in the way is told, by host, and nothing on any host is changed.
 
-use crate::lab::{Hosts, Lab, Ran, Running};
+use crate::lab::{Lab, Ran, Running};
 use crate::promise::query;
-use crate::state;
+use crate::switchover::TWO_POOLERS;
+use crate::{shelf, state};
 
 const NODES: [&str; 3] = ["node1", "node2", "node3"];
 const HOSTS: [&str; 5] = ["node1", "node2", "node3", "pooler1", "pooler2"];
@@ -389,10 +390,7 @@ const BAD: &[Bad] = &[
 ];
 
 pub fn refuses_and_changes_nothing() {
-    let lab = Lab::converged(Hosts {
-        poolers: 2,
-        ..Hosts::default()
-    });
+    let lab = shelf::cluster(TWO_POOLERS);
     let addresses = HOSTS.map(|host| (format!("{{{host}}}"), lab.address(host)));
     let filled = |text: &str| {
         addresses
@@ -438,6 +436,7 @@ pub fn refuses_and_changes_nothing() {
         query(&lab, "select inet_server_addr()"),
         lab.address("node2")
     );
+    shelf::hand_on(lab);
 }
 
 /// Begins what goes on; does the rest.

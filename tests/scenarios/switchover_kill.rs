@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::clean;
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::moment::Moment::{Began, Finished};
 use crate::moment::{self, Moment, Run};
 use crate::switchover::TWO_POOLERS;
+use crate::{clean, shelf};
 
 const HOSTS: [&str; 5] = ["pooler1", "pooler2", "node1", "node2", "node3"];
 
@@ -15,7 +15,8 @@ const HOSTS: [&str; 5] = ["pooler1", "pooler2", "node1", "node2", "node3"];
 const WITHIN: Duration = Duration::from_secs(15);
 
 pub fn before_the_decision() {
-    at_each(&[
+    let lab = Lab::converged(TWO_POOLERS);
+    let moments = [
         // Only a primary that was never a standby has to be told whom it will follow.
         Finished("standby_upstream", 1),
         Finished("repmgrd_pause", 1),
@@ -29,11 +30,12 @@ pub fn before_the_decision() {
         Began("primary_stop", 1),
         Finished("primary_stop", 1),
         Began("wal_received", 1),
-    ]);
+    ];
+    at_each(lab, &moments);
 }
 
 pub fn after_the_decision() {
-    at_each(&[
+    let moments = [
         Finished("wal_received", 1),
         Began("standby_signal", 1),
         Finished("standby_signal", 1),
@@ -48,11 +50,11 @@ pub fn after_the_decision() {
         Finished("pgbouncer_login", 2),
         Finished("dead_man", 6),
         Finished("repmgrd_pause", 4),
-    ]);
+    ];
+    at_each(shelf::cluster(TWO_POOLERS), &moments);
 }
 
-fn at_each(moments: &[Moment]) {
-    let lab = Lab::converged(TWO_POOLERS);
+fn at_each(lab: Lab, moments: &[Moment]) {
     let mut primary = "node1";
     for moment in moments {
         let to = if primary == "node1" { "node2" } else { "node1" };
@@ -60,6 +62,7 @@ fn at_each(moments: &[Moment]) {
         primary = to;
     }
     clean::is(&lab, primary);
+    shelf::hand_on(lab);
 }
 
 /// The run's end without pgha, and with it.
