@@ -18,6 +18,9 @@ pub struct DataDirectory {
     /// `pg_controldata`'s cluster state, e.g. `in production`, `shut down`.
     pub state: String,
     pub standby_signal: bool,
+    /// A primary that was replaced: it would start as a standby, and is told to follow nobody.
+    #[serde(default)]
+    pub fenced: bool,
     pub checksums: bool,
     /// The control file's timeline; behind the server's own right after a promotion.
     pub timeline: Option<u32>,

@@ -224,6 +224,7 @@ fn data(answer: &Answer) -> Option<DataDirectory> {
             .unwrap_or_default()
             .to_owned(),
         standby_signal: value("standby_signal").is_some(),
+        fenced: value("fenced").is_some(),
         checksums: value("Data page checksum version:").is_some_and(|version| version != "0"),
         timeline: value("Latest checkpoint's TimeLineID:").and_then(|id| id.parse().ok()),
         slots: answer

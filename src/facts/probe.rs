@@ -203,6 +203,7 @@ if [ -f "$data/PG_VERSION" ]; then
   read -r version <"$data/PG_VERSION"; echo "version $version"
   echo "path $(readlink -f "$data")"
   [ -f "$data/standby.signal" ] && echo "standby_signal"
+  [ -f "$data/pgha-fenced" ] && echo "fenced"
   for slot in "$data"/pg_replslot/*/; do [ -d "$slot" ] && echo "slot $(basename "$slot")"; done
   as postgres /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
 elif [ -e "$data" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "occupied"

@@ -69,6 +69,7 @@ pub(super) fn check(
     for variable in ["cluster_initial_primary", "cluster_preferred_primary"] {
         problems.extend(no_member(variable, first, &nodes));
     }
+    problems.extend(too_few_to_be_alone(first, &nodes));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -200,6 +201,17 @@ fn shared_ids(members: &[&Loaded]) -> Vec<Problem> {
         });
     }
     problems
+}
+
+/// Of two, the one that is left would stop as soon as the other is down.
+fn too_few_to_be_alone(first: &Loaded, nodes: &[&Loaded]) -> Option<Problem> {
+    first.host.variables.cluster_isolation_timeout?;
+    let given = first.given.get("cluster_isolation_timeout")?;
+    (nodes.len() < 3).then(|| {
+        Problem::input("`cluster_isolation_timeout` needs three members")
+            .at(&given.node.span)
+            .hint("with fewer, a primary whose standby is down would stop, and nobody could take its place")
+    })
 }
 
 /// A variable that names a host which is no node of the cluster.

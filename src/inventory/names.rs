@@ -28,10 +28,11 @@ const CONNECTION: [&str; 15] = [
 ];
 
 /// The variables that must be the same on all hosts of a cluster.
-pub(super) const CLUSTER: [&str; 10] = [
+pub(super) const CLUSTER: [&str; 11] = [
     "cluster_name",
     "cluster_initial_primary",
     "cluster_preferred_primary",
+    "cluster_isolation_timeout",
     "postgresql_version",
     "postgresql_users",
     "postgresql_databases",

@@ -11,6 +11,8 @@ pub struct Variables {
     pub cluster_name: String,
     pub cluster_initial_primary: Option<String>,
     pub cluster_preferred_primary: Option<String>,
+    /// Seconds without an answer from any other member after which a primary stops; absent, it never does.
+    pub cluster_isolation_timeout: Option<u32>,
     pub postgresql_version: Option<u16>,
     pub postgresql_port: u16,
     /// Absolute; absent, the distribution's own place.
@@ -41,6 +43,7 @@ impl Default for Variables {
             cluster_name: "pgha".to_owned(),
             cluster_initial_primary: None,
             cluster_preferred_primary: None,
+            cluster_isolation_timeout: None,
             postgresql_version: None,
             postgresql_port: 5432,
             postgresql_data_directory: None,

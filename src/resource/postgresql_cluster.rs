@@ -169,6 +169,7 @@ pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
         system_identifier: None,
         state: "shut down".to_owned(),
         standby_signal: standby,
+        fenced: false,
         checksums: true,
         timeline: Some(1),
         slots: Vec::new(),

@@ -35,6 +35,7 @@ impl Resource for PrimaryFence {
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
         if let Some(data) = &mut facts.data {
             data.standby_signal = true;
+            data.fenced = true;
             facts.server = None;
         }
     }

@@ -62,11 +62,11 @@ impl<'a> View<'a> {
     }
 
     /// Whether a host is a former primary that stands still: a member that is not the primary, and whose data would make it
-    /// a writable one if it were started as it is.
+    /// a writable one if it were started as it is, or a standby of nobody.
     pub fn is_former_primary(&self, host: &str) -> bool {
         let writable = |facts: &Facts| {
             let data = facts.data.as_ref();
-            facts.server.is_none() && data.is_some_and(|data| !data.standby_signal)
+            facts.server.is_none() && data.is_some_and(|data| !data.standby_signal || data.fenced)
         };
         host != self.topology.primary && self.world.get(host).is_some_and(writable)
     }

@@ -9,7 +9,7 @@ use crate::lab::Lab;
 const LEFT: &str = "
 ls -d /run/pgha* /var/lib/postgresql/.pgha-paused /var/lib/postgresql/*/*.pgha-* 2>/dev/null
 systemctl list-units --all --plain --no-legend 'pgha*' | grep -v -e '^pgha-follow.service ' -e '^pgha-guard.service '
-ps -C psql -o stat=,args= | grep -v -e ^Z -e ' -c ' -e ' \\[psql\\]$'";
+ps -C psql -o stat=,args= | grep -v -e ^Z -e ' -[A-Za-z]*c ' -e ' \\[psql\\]$'";
 
 /// Prints what repmgr does not find in order, and whether its daemon is paused: nothing.
 const REPMGR: &str = "

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
+use crate::moment::Moment::{Began, Finished};
+use crate::moment::Run;
 use crate::switchover::{NODES, TWO_POOLERS, streams};
 use crate::switchover_broken::small_disk;
 use crate::{clean, shelf};
@@ -115,6 +117,43 @@ pub fn gives_up() {
     shelf::hand_on(lab);
 }
 
+/// A primary that is cut off from everybody stops, where that is wanted, and goes on once it is not. One whose standbys are
+/// down, but not their hosts, goes on.
+pub fn is_isolated() {
+    let lab = shelf::cluster(Hosts::default());
+    never_by_itself(&lab);
+    lab.set_variable("cluster_isolation_timeout: 6");
+    lab.pgha("apply", &[]).exits(0);
+    lab.assert_converged();
+    for standby in ["node2", "node3"] {
+        lab.on(standby, "systemctl stop postgresql@15-main");
+    }
+    std::thread::sleep(Duration::from_secs(20));
+    assert_eq!(clean::primaries(&lab), ["node1"]);
+    for standby in ["node2", "node3"] {
+        lab.on(standby, "systemctl start postgresql@15-main");
+    }
+
+    let load = Load::start(&lab);
+    route(&lab, "node1", "add");
+    let is_active = "systemctl is-active postgresql@15-main || :";
+    until(|| (lab.on("node1", is_active) == "inactive").then_some(()));
+    let said = lab.on("node1", "journalctl -u pgha-guard -o cat");
+    assert!(said.contains("no other member has answered"), "{said}");
+    assert!(clean::primaries(&lab).is_empty());
+    route(&lab, "node1", "del");
+    // What was acknowledged before arrives only now, so that it says nothing of a server that runs.
+    until(|| (clean::primaries(&lab) == ["node1"]).then_some(()));
+    load.wait_for_writes(load.now());
+    let seen = load.stop();
+    seen.assert_nothing_lost(&lab, "node1");
+    for standby in ["node2", "node3"] {
+        streams(&lab, standby);
+    }
+    clean::is(&lab, "node1");
+    shelf::hand_on(lab);
+}
+
 /// Before repmgrd does it: refused while the primary answers, and while it cannot be known that it takes no writes.
 pub fn on_request() {
     let lab = shelf::cluster(TWO_POOLERS);
@@ -131,7 +170,16 @@ pub fn on_request() {
         "{primary}"
     );
 
+    // Nobody has what is written last.
     let load = Load::start(&lab);
+    for (standby, left) in [("node3", "1"), ("node2", "0")] {
+        let nowhere = "alter system set primary_conninfo = 'host=127.0.0.1 port=1'";
+        lab.sql(standby, nowhere);
+        lab.sql(standby, "select pg_reload_conf()");
+        let standbys = "select count(*) from pg_stat_replication";
+        until(|| (lab.sql("node1", standbys) == left).then_some(()));
+    }
+    load.wait_for_writes(load.now());
     lab.on(
         "node1",
         "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
@@ -152,7 +200,22 @@ pub fn on_request() {
     clean::leads(&lab, "node2");
     let again = lab.pgha("failover", &["--to", "node2"]).exits(0);
     assert!(again.stdout.contains("no changes"), "{again}");
-    load.stop().assert_one_primary();
+    let seen = load.stop();
+    seen.assert_one_primary();
+
+    // It is nobody's standby until it is made one.
+    let apply = lab.pgha("apply", &[]).exits(0);
+    assert!(apply.stdout.contains("former primary"), "{apply}");
+    let state = lab.try_on("node1", "systemctl is-active postgresql@15-main");
+    assert_ne!(state.line(), "active");
+
+    // Whatever was acknowledged and is lost is among what is told.
+    let lost = seen.count_lost(&lab, "node2");
+    let told = lab.pgha("rejoin", &["node1"]).exits(3);
+    let count = told.stderr.split("does not have ").nth(1).unwrap();
+    let count: usize = count.split(' ').next().unwrap().parse().unwrap();
+    eprintln!("{lost} acknowledged writes are lost, of {count} commits");
+    assert!(0 < lost && lost <= count, "{lost} of {count}: {told}");
     comes_back(&lab, "node1", "node2");
 
     lab.kill_host("node2");
@@ -170,6 +233,46 @@ pub fn on_request() {
     let since = before(&lab, || lab.start_host("node2"));
     is_refused(&lab, "node2", &since);
     comes_back(&lab, "node2", primary);
+    shelf::hand_on(lab);
+}
+
+/// pgha is killed in the middle of a failover: the same again finishes it.
+pub fn killed() {
+    let lab = shelf::cluster(Hosts::default());
+    never_by_itself(&lab);
+    let mut old = "node1";
+    for moment in [
+        Finished("service", 1),
+        Began("primary_fence", 1),
+        Finished("primary_fence", 1),
+        Began("standby_promotion", 1),
+        Finished("standby_promotion", 1),
+        Finished("pgbouncer_primary", 1),
+        Finished("repmgr_nodes", 1),
+        Finished("standby_upstream", 1),
+        Finished("pgbouncer_login", 1),
+        Finished("service", 4),
+    ] {
+        let new = if old == "node1" { "node2" } else { "node1" };
+        eprintln!("killed at {moment:?}");
+        let load = Load::start(&lab);
+        lab.on(old, "systemctl stop postgresql@15-main");
+        let mut run = Run::start(&lab, "failover", &["--to", new]);
+        run.wait_for(moment);
+        run.process.kill();
+        lab.pgha("failover", &["--to", new]).exits(0);
+        load.wait_for_writes(load.now());
+        assert_eq!(clean::primaries(&lab), [new]);
+        clean::leads(&lab, new);
+        let seen = load.stop();
+        seen.assert_one_primary();
+        // It was stopped cleanly, so that its standbys have all of its log.
+        seen.assert_nothing_lost(&lab, new);
+        lab.pgha("rejoin", &[old]).exits(0);
+        clean::is_quickly(&lab, new);
+        old = new;
+    }
+    clean::is(&lab, old);
     shelf::hand_on(lab);
 }
 

@@ -88,6 +88,8 @@ const SCENARIOS: &[(&str, fn())] = &[
         "a_dead_primary_is_replaced_on_request",
         failover::on_request,
     ),
+    ("a_primary_that_is_isolated_stops", failover::is_isolated),
+    ("a_failover_that_is_killed_is_finished", failover::killed),
     ("a_load_tells_what_clients_see", switchover::load_tells),
     (
         "a_cluster_starts_cold_in_every_order",

@@ -23,6 +23,7 @@ pub fn old_primary() {
     rewinds(&lab);
     is_copied_where_it_cannot_be_rewound(&lab);
     is_copied_where_timelines_only_look_the_same(&lab);
+    rewinds_with_log_of_others(&lab);
 }
 
 /// It was stopped cleanly before another was promoted: nothing is lost, and nobody is asked. The other standby follows, too.
@@ -96,6 +97,35 @@ fn is_copied_where_it_cannot_be_rewound(lab: &Lab) {
     assert_ne!(kept(lab, "node1"), "", "what was there is not kept");
     is_back(lab, "node1", "node2");
     clean::is(lab, "node2");
+}
+
+/// The log before the fork is gone from the old primary, but not from the others.
+fn rewinds_with_log_of_others(lab: &Lab) {
+    lab.sql("node3", "checkpoint");
+    lab.sql("node3", "select pg_switch_wal()");
+    diverge(lab, "node3", "node1", lose_the_oldest);
+    lab.pgha("rejoin", &["node3"]).exits(3);
+    let back = lab
+        .pgha("rejoin", &["node3", "--accept-data-loss", "--verbose"])
+        .exits(0);
+    assert!(back.stdout.contains("comes back by: rewind"), "{back}");
+    assert!(back.stderr.contains("is fetched from node"), "{back}");
+    is_back(lab, "node3", "node1");
+    clean::is(lab, "node1");
+}
+
+/// A node is killed, and of its log only the segment in which it made its last checkpoint is there, and what came after.
+fn lose_the_oldest(lab: &Lab, node: &str) {
+    lab.sql(node, "checkpoint");
+    kill(lab, node);
+    lab.on(
+        node,
+        &format!(
+            "first=$(/usr/lib/postgresql/15/bin/pg_controldata {DATA} | sed -n 's/^Latest checkpoint.s REDO WAL file: *//p')
+            cd {DATA}/pg_wal; older=$(ls | grep -E '^[0-9A-F]{{24}}$' | awk -v first=$first '$0 \"\" < first')
+            [ -n \"$older\" ] || exit 1; rm $older"
+        ),
+    );
 }
 
 /// A node stops, and what it wrote first is not in its log any more.

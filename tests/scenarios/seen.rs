@@ -107,11 +107,8 @@ impl Seen {
     pub fn lost(&self, lab: &Lab, primary: &str) -> Vec<String> {
         let mut lost = Vec::new();
         for (index, writer) in self.writers.iter().enumerate() {
-            let ask = format!("select number from load where writer = {index}");
-            let rows = lab.sql_in(primary, "app", &ask);
-            let rows: BTreeSet<i64> = rows.lines().map(|row| row.parse().unwrap()).collect();
-            let numbers = writer.acknowledged.iter().map(|(number, _)| *number);
-            let acknowledged: BTreeSet<i64> = numbers.collect();
+            let rows = rows(lab, primary, index);
+            let acknowledged = writer.numbers();
             assert!(!acknowledged.is_empty(), "nothing was written");
             let missing: Vec<&i64> = acknowledged.difference(&rows).collect();
             if !missing.is_empty() {
@@ -141,6 +138,16 @@ impl Seen {
         lost
     }
 
+    /// How many acknowledged numbers the primary does not have.
+    pub fn count_lost(&self, lab: &Lab, primary: &str) -> usize {
+        let writers = self.writers.iter().enumerate();
+        let lost = writers.map(|(index, writer)| {
+            let rows = rows(lab, primary, index);
+            writer.numbers().difference(&rows).count()
+        });
+        lost.sum()
+    }
+
     /// Asserts that no two members were primaries at the same moment.
     #[track_caller]
     pub fn assert_one_primary(&self) {
@@ -167,7 +174,22 @@ impl Seen {
     }
 }
 
+/// The numbers of one writer that are there.
+fn rows(lab: &Lab, primary: &str, writer: usize) -> BTreeSet<i64> {
+    let ask = format!("select number from load where writer = {writer}");
+    let rows = lab.sql_in(primary, "app", &ask);
+    rows.lines().map(|row| row.parse().unwrap()).collect()
+}
+
 impl Writer {
+    /// Those that were acknowledged.
+    fn numbers(&self) -> BTreeSet<i64> {
+        self.acknowledged
+            .iter()
+            .map(|(number, _)| *number)
+            .collect()
+    }
+
     pub fn stall(&self, from: Duration, to: Duration) -> Duration {
         let mut longest = Duration::ZERO;
         let mut before = from;

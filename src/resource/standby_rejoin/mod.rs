@@ -44,7 +44,9 @@ impl Resource for StandbyRejoin {
         let primary = &view.topology.primary;
         let data = view.facts().data.as_ref();
         // It starts as a standby, and then is told whom it follows.
-        if decision.way == Way::Attach && data.is_some_and(|data| data.standby_signal) {
+        if decision.way == Way::Attach
+            && data.is_some_and(|data| data.standby_signal && !data.fenced)
+        {
             return Ok(Verdict::AsDeclared);
         }
         let mut draft = Draft::new(match decision.way {
@@ -87,6 +89,7 @@ impl Resource for StandbyRejoin {
         let own = view.topology.member(view.host);
         if let (Some(data), Some(own)) = (&mut facts.data, own) {
             data.standby_signal = true;
+            data.fenced = false;
             let slots = data.slots.iter().cloned();
             facts.stopped = Some(Server {
                 overrides: overrides(view, &view.topology.primary, own),
