@@ -91,6 +91,17 @@ pub fn two_at_once() {
     assert!(second.stdout.contains("no changes"), "{second}");
     assert_eq!(plans::ran(&lab).len(), 0);
     promise::is_kept(&lab, &["node1", "node2", "node3"], "node1");
+    what_changes_meanwhile_is_seen(&lab);
+}
+
+/// While a plan waits for a run on one host, another is changed, which it has looked at already.
+fn what_changes_meanwhile_is_seen(lab: &Lab) {
+    let _run = lab.start_on("node3", "flock /run/lock/pgha.lock sleep 5");
+    std::thread::sleep(Duration::from_secs(1));
+    let mut plan = lab.start("plan", &["--detailed-exitcode"]);
+    std::thread::sleep(Duration::from_secs(3));
+    lab.on("node1", "chmod 0700 /usr/local/lib/pgha/find-primary");
+    assert_eq!(plan.wait(), 10, "it looked once");
 }
 
 /// Says what a scenario was about when it fails.
