@@ -85,20 +85,17 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
     if let Some(kept) = kept
         && kept != plan
     {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         return Err(stale(&kept, &plan));
     }
     if plan.bootstrap && (common.returning.is_some() || common.failover.is_some()) {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         return Err(Problem::refused("there is no cluster on these hosts yet")
             .hint("`pgha apply` makes it")
             .into());
     }
     if common.only_changes && plan.is_empty() {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         return Ok(Ended::default());
     }
     if mode == Mode::Plan || (mode == Mode::ShowAndRun && !common.json) {
@@ -115,13 +112,11 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
     if mode != Mode::Plan
         && let Err(problem) = journal.keep(&common.inputs.inventory, &plan)
     {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         return Err(problem.into());
     }
     if mode == Mode::Plan || plan.is_empty() {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         if common.json && mode != Mode::Plan {
             print_json(&plan, &Report::default(), &[]);
         }
@@ -157,6 +152,12 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
         primary: plan.candidate().to_owned(),
         outgoing: plan.decision().map(|_| plan.primary.clone()),
     })
+}
+
+/// Nothing was run: the connections are closed, and nothing more is told of them.
+pub async fn leave(fleet: Fleet, events: &Events) {
+    fleet.close().await;
+    events.silence();
 }
 
 /// Somebody who asks again does not want to wait for hosts to say goodbye.

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::apply::{Mode, converge};
-use super::load::Which;
-use super::plan::Common;
+use super::apply::converge;
+use super::manner::Manner;
 use crate::plan::Failover;
 use crate::problem::{Problem, Problems};
 
@@ -22,18 +21,8 @@ pub struct Arguments {
     /// How it was made sure that a primary whose host does not answer takes no writes; kept with the run
     #[arg(long, value_name = "TEXT")]
     fenced_by: Option<String>,
-    /// A variable, or `@file` with a YAML map of them; may be repeated
-    #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
-    extra_vars: Vec<String>,
-    /// Show what would be done; nothing is changed
-    #[arg(long)]
-    dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Guards, timings and the output of commands too
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// Runs the verb; gives the exit code.
@@ -41,11 +30,8 @@ pub struct Arguments {
 /// # Errors
 /// Bad input; a primary that answers; nobody who could be promoted; an old primary that may be taking writes.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
-    let mut common = Common::of(&arguments.inventory);
-    common.inputs.extra_vars = arguments.extra_vars;
-    common.which = Which::shipped(FAILOVER);
-    common.json = arguments.json;
-    common.verbose = arguments.verbose;
+    let manner = &arguments.manner;
+    let mut common = manner.common(&arguments.inventory, FAILOVER);
     common.no_diff = true;
     if let Some(to) = &arguments.to {
         common.inputs.load()?.member(to)?;
@@ -63,11 +49,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
         candidate: arguments.to.clone(),
         fenced_by: arguments.fenced_by,
     });
-    let mode = match arguments.dry_run {
-        true => Mode::Plan,
-        false => Mode::ShowAndRun,
-    };
-    let ended = converge(&common, None, mode).await?;
+    let ended = converge(&common, None, manner.mode()).await?;
     if !ended.changes && arguments.to.as_ref() != Some(&ended.primary) {
         return Err(
             Problem::refused(format!("`{}` answers, and takes writes", ended.primary))
@@ -75,7 +57,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
                 .into(),
         );
     }
-    if ended.code == 0 && mode != Mode::Plan {
+    if ended.code == 0 && !manner.dry_run {
         let old = ended.outgoing.map_or_else(String::new, |old| {
             format!("; `pgha rejoin INVENTORY {old}` brings `{old}` back")
         });

@@ -7,6 +7,7 @@ mod interrupt;
 mod lab;
 mod load;
 mod log;
+mod manner;
 mod out;
 mod plan;
 mod playbook;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::apply::{Ended, Mode, converge};
-use super::load::{Inputs, Which};
+use super::manner::Manner;
 use super::plan::Common;
 use crate::plan::Returning;
 use crate::problem::{Kind, Problem, Problems};
@@ -29,18 +29,8 @@ pub struct Arguments {
     /// Remove the data that a copy replaces, instead of keeping them beside it; the member's name again
     #[arg(long, value_name = "NODE")]
     discard: Option<String>,
-    /// A variable, or `@file` with a YAML map of them; may be repeated
-    #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
-    extra_vars: Vec<String>,
-    /// Show what would be done; nothing is changed
-    #[arg(long)]
-    dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Guards, timings and the output of commands too
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 /// `pgha rejoin`; gives the exit code.
@@ -67,10 +57,7 @@ async fn run(arguments: Arguments, rebuild: bool) -> Result<u8, Problems> {
         discard: arguments.discard.is_some(),
     };
     check(&arguments)?;
-    let mode = match arguments.dry_run {
-        true => Mode::Plan,
-        false => Mode::ShowAndRun,
-    };
+    let mode = arguments.manner.mode();
     let saved = converge(&arguments.common(SAVE, &returning), None, mode).await?;
     if saved.code != 0 {
         return Ok(saved.code);
@@ -113,12 +100,9 @@ async fn come_back(
 
 /// Whether the names that were given are a member's.
 fn check(arguments: &Arguments) -> Result<(), Problems> {
-    let inventory = Inputs {
-        extra_vars: arguments.extra_vars.clone(),
-        ..Inputs::of(&arguments.inventory)
-    };
+    let inputs = arguments.manner.common(&arguments.inventory, REJOIN).inputs;
     let node = &arguments.node;
-    inventory.load()?.member(node)?;
+    inputs.load()?.member(node)?;
     match &arguments.discard {
         Some(named) if named != node => Err(Problem::input(format!(
             "`--discard {named}` does not name the member that comes back"
@@ -133,11 +117,7 @@ fn check(arguments: &Arguments) -> Result<(), Problems> {
 
 impl Arguments {
     fn common(&self, playbook: &'static str, returning: &Returning) -> Common {
-        let mut common = Common::of(&self.inventory);
-        common.inputs.extra_vars.clone_from(&self.extra_vars);
-        common.which = Which::shipped(playbook);
-        common.json = self.json;
-        common.verbose = self.verbose;
+        let mut common = self.manner.common(&self.inventory, playbook);
         // pgha's own programs are not what is of interest now.
         common.no_diff = true;
         common.returning = Some(returning.clone());
@@ -152,7 +132,7 @@ impl Arguments {
             .iter()
             .all(|problem| problem.kind == Kind::DataLoss);
         let somebody = stdin().is_terminal() && stderr().is_terminal();
-        if !is_loss || !somebody || self.json || self.dry_run {
+        if !is_loss || !somebody || self.manner.json || self.manner.dry_run {
             return false;
         }
         render::problem::print(problems);

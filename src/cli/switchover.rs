@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::apply::{close, finished, left, make, print_json, summary, turn};
+use super::apply::{close, finished, leave, left, make, print_json, summary, turn};
 use super::interrupt::unless_asked;
-use super::load::{Inputs, Which};
+use super::manner::Manner;
 use super::plan::{Common, Prepared};
 use crate::plan::{Drain, Handover, Plan};
 use crate::problem::{Kind, Problem, Problems};
@@ -56,18 +56,8 @@ struct How {
     /// What becomes of sessions whose transaction is in the way
     #[arg(long, value_enum, default_value_t)]
     drain: Drain,
-    /// A variable, or `@file` with a YAML map of them; may be repeated
-    #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
-    extra_vars: Vec<String>,
-    /// Look at everything, and show the steps; nothing is changed, not even paused
-    #[arg(long)]
-    dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    json: bool,
-    /// Guards, timings and the output of commands too
-    #[arg(long, short)]
-    verbose: bool,
+    #[command(flatten)]
+    manner: Manner,
 }
 
 impl How {
@@ -77,14 +67,7 @@ impl How {
         playbook: &'static str,
         candidate: Option<String>,
     ) -> Common {
-        let mut common = Common::of(inventory);
-        common.inputs = Inputs {
-            extra_vars: self.extra_vars.clone(),
-            ..Inputs::of(inventory)
-        };
-        common.which = Which::shipped(playbook);
-        common.json = self.json;
-        common.verbose = self.verbose;
+        let mut common = self.manner.common(inventory, playbook);
         common.handover = Some(Handover {
             candidate,
             max_lag: self.max_lag,
@@ -103,7 +86,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let Arguments { inventory, to, how } = arguments;
     let common = how.common(&inventory, SWITCHOVER, Some(to.clone()));
     common.inputs.load()?.member(&to)?;
-    hand_over(common, how.dry_run).await
+    hand_over(common, how.manner.dry_run).await
 }
 
 /// `pgha failback`; gives the exit code.
@@ -123,7 +106,7 @@ pub async fn failback(arguments: Failback) -> Result<u8, Problems> {
                 .and_then(|past| past.candidate()),
         };
     }
-    hand_over(common, how.dry_run).await
+    hand_over(common, how.manner.dry_run).await
 }
 
 async fn hand_over(common: Common, dry_run: bool) -> Result<u8, Problems> {
@@ -144,15 +127,13 @@ async fn hand_over(common: Common, dry_run: bool) -> Result<u8, Problems> {
         common.print(&plan, hosts);
     }
     if !dry_run && let Err(problem) = journal.keep(&common.inputs.inventory, &plan) {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         return Err(problem.into());
     }
     let is_new = plan.decision().is_some();
     prepared.settle_on(plan.candidate());
     if dry_run || plan.is_empty() {
-        fleet.close().await;
-        events.silence();
+        leave(fleet, &events).await;
         if !dry_run {
             if common.json {
                 print_json(&plan, &Report::default(), &[]);
