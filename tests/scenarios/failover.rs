@@ -56,9 +56,14 @@ pub fn is_followed() {
     shelf::hand_on(lab);
 }
 
-/// What it had beyond the others was never acknowledged (replication is synchronous), and is given up.
+/// What it had beyond the others is given up. No client notices.
 fn comes_back(lab: &Lab, node: &str, primary: &str) {
+    let load = Load::start(lab);
     lab.pgha("rejoin", &[node, "--accept-data-loss"]).exits(0);
+    load.wait_for_writes(load.now());
+    let seen = load.stop();
+    seen.assert_no_failures();
+    seen.assert_nothing_lost(lab, primary);
     lab.assert_converged();
     clean::is(lab, primary);
 }

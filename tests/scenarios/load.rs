@@ -269,36 +269,35 @@ async fn write(index: usize, pooler: String, config: Config, shared: Shared) {
 
 /// Asks a member whether it takes writes. That it does not answer is no failure.
 async fn look(member: String, config: Config, shared: Shared) {
-    let patience = Duration::from_secs(1);
     let mut connected = None;
     while !shared.is_over() {
         sleep(LOOK).await;
-        let client = match connected.take() {
-            Some(client) => client,
-            None => match timeout(patience, connect(&config)).await {
-                Ok(Ok(client)) => client,
-                _ => continue,
-            },
-        };
         let asked = shared.began.elapsed();
-        let question = client.simple_query("select pg_is_in_recovery()");
-        let answer = match timeout(patience, question).await {
-            Ok(Ok(messages)) => messages.iter().find_map(|message| match message {
-                SimpleQueryMessage::Row(row) => row.get(0).map(|value| value == "f"),
-                _ => None,
-            }),
-            _ => None,
-        };
+        let answer = ask(&config, &mut connected).await;
         let sample = Sample {
             asked,
             answered: shared.began.elapsed(),
             is_primary: answer,
         };
         shared.note(|seen| seen.samples.get_mut(&member).unwrap().push(sample));
-        if answer.is_some() {
-            connected = Some(client);
-        }
     }
+}
+
+/// Whether a member is a primary, as it says itself; `None`: it does not answer. Keeps the connection while it does.
+async fn ask(config: &Config, connected: &mut Option<Client>) -> Option<bool> {
+    let patience = Duration::from_secs(1);
+    let client = match connected.take() {
+        Some(client) => client,
+        None => timeout(patience, connect(config)).await.ok()?.ok()?,
+    };
+    let question = client.simple_query("select pg_is_in_recovery()");
+    let messages = timeout(patience, question).await.ok()?.ok()?;
+    let answer = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(|value| value == "f"),
+        _ => None,
+    });
+    *connected = Some(client);
+    answer
 }
 
 /// `pgbench` on every pooler's host, through that pooler.
