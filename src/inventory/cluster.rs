@@ -66,6 +66,7 @@ pub(super) fn check(
     let mut problems = differences(&members);
     problems.extend(shared_addresses(&members));
     problems.extend(shared_ids(&members));
+    problems.extend(witnesses(&members, &is_in));
     for variable in ["cluster_initial_primary", "cluster_preferred_primary"] {
         problems.extend(no_member(variable, first, &nodes));
     }
@@ -139,6 +140,39 @@ fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
         .filter(|(role, _)| **role != loaded.host.variables.repmgr_user)
         .map(|(role, password)| (role.as_str(), password.as_str()))
         .collect()
+}
+
+/// A witness that is a member, and more than one.
+fn witnesses(members: &[&Loaded], is_in: &dyn Fn(&str, &str) -> bool) -> Vec<Problem> {
+    let named: Vec<&Loaded> = members
+        .iter()
+        .copied()
+        .filter(|loaded| is_in(&loaded.host.name, "witness"))
+        .collect();
+    let both = named
+        .iter()
+        .filter(|loaded| is_in(&loaded.host.name, "postgres"));
+    let mut problems: Vec<Problem> = both
+        .map(|loaded| {
+            Problem::input(format!(
+                "`{}` is in `postgres` and in `witness`: a member cannot tell whether it is itself that is cut off",
+                loaded.host.name
+            ))
+            .at(&loaded.host.span)
+            .hint("take it out of one of the two; a host in `pgbouncer` may be the witness")
+        })
+        .collect();
+    if let [first, second, ..] = named[..] {
+        problems.push(
+            Problem::input(format!(
+                "`{}` and `{}` are in the group `witness`, and one is enough",
+                first.host.name, second.host.name
+            ))
+            .at(&second.host.span)
+            .hint("leave one of them in it"),
+        );
+    }
+    problems
 }
 
 /// Two names for one machine.

@@ -53,8 +53,8 @@ pub fn is_followed() {
     comes_back(&lab, "node1", primary);
 }
 
-/// What it had beyond the others was never acknowledged (replication is synchronous), and is given up.
-fn comes_back(lab: &Lab, node: &str, primary: &str) {
+/// What it had beyond the others is given up. Where replication is synchronous it was never acknowledged.
+pub fn comes_back(lab: &Lab, node: &str, primary: &str) {
     lab.pgha("rejoin", &[node, "--accept-data-loss"]).exits(0);
     lab.assert_converged();
     clean::is(lab, primary);
@@ -328,7 +328,7 @@ pub fn is_led_to(lab: &Lab, pooler: &str, primary: &str) {
 }
 
 /// Waits until one of these is a primary.
-fn promoted<'a>(lab: &Lab, nodes: &[&'a str]) -> &'a str {
+pub fn promoted<'a>(lab: &Lab, nodes: &[&'a str]) -> &'a str {
     until(|| {
         let mut nodes = nodes.iter();
         nodes

@@ -28,6 +28,7 @@ mod switchover_broken;
 mod switchover_gate;
 mod switchover_kill;
 mod watch;
+mod witness;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -104,6 +105,10 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "a_cluster_starts_cold_in_every_order",
         failover::starts_cold,
+    ),
+    (
+        "a_witness_lets_two_members_fail_over",
+        witness::lets_two_fail_over,
     ),
     ("an_old_primary_comes_back", rejoin::old_primary),
     ("a_member_comes_back_whatever_it_has", rejoin::other_data),
