@@ -326,15 +326,18 @@ fn about_to_fail_over(
 /// Whether failover is automatic: of two members neither can know who is cut off. A witness counts once it is registered;
 /// before that repmgrd does not ask it, and a standby that sees nobody elects itself.
 pub fn fails_over(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> bool {
+    let members = inventory.group("postgres");
     let registered = |name: &&String| {
-        let mut servers = world.values().filter_map(|facts| facts.server.as_ref());
+        let mut servers = members
+            .iter()
+            .filter_map(|member| world.get(member)?.server.as_ref());
         servers.any(|server| {
             let node = server.nodes.get(*name);
             node.is_some_and(|node| node.kind == "witness" && node.active)
         })
     };
     let witnesses = inventory.group("witness").iter().filter(registered);
-    inventory.group("postgres").len() + witnesses.count() >= 3
+    members.len() + witnesses.count() >= 3
 }
 
 /// Every member's data must be the primary's cluster, of one major version.

@@ -261,8 +261,12 @@ impl<'a> Walk<'a> {
         self.changes += 1;
         let mut facts = self.world[host].clone();
         resource.settle(&self.view(host), &mut facts);
+        let at_the_primary = resource.at_the_primary(&self.view(host));
         let failed_over = self.fails_over();
         self.world.insert(host.to_owned(), facts);
+        if let Some(facts) = at_the_primary {
+            self.world.insert(self.topology.primary.clone(), facts);
+        }
         let undo = match undo {
             Some(undo) => match undo.verdict(&self.view(host)).map_err(|problem| {
                 let place = step.undo.as_ref().map(|undo| &undo.kind.span);

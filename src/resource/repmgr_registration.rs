@@ -96,11 +96,18 @@ impl Resource for RepmgrRegistration {
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted(view)?;
-        // Every node has the table; a standby's or witness's own copy shows that the record has reached it.
-        let seen = view.server().and_then(|server| server.nodes.get(view.host));
-        if seen == Some(&wanted) {
+        // Every node has the table; its own copy shows that the record has reached it. A witness's may be an old one.
+        let own = view.server();
+        let servers = match (view.is_witness(), view.primary_server()) {
+            (true, Some(primary)) => vec![Some(primary), own],
+            _ => vec![own],
+        };
+        let mut records = servers
+            .into_iter()
+            .map(|server| server.and_then(|server| server.nodes.get(view.host)));
+        let Some(seen) = records.find(|seen| *seen != Some(&wanted)) else {
             return Ok(Verdict::AsDeclared);
-        }
+        };
         let mut draft = Draft::new(if seen.is_some() {
             Action::Update
         } else {
@@ -153,6 +160,14 @@ impl Resource for RepmgrRegistration {
         if let (Ok(wanted), Some(server)) = (self.wanted(view), &mut facts.server) {
             server.nodes.insert(view.host.to_owned(), wanted);
         }
+    }
+
+    fn at_the_primary(&self, view: &View<'_>) -> Option<Facts> {
+        let wanted = self.wanted(view).ok().filter(|_| view.is_witness())?;
+        let mut facts = view.world.get(&view.topology.primary)?.clone();
+        let server = facts.server.as_mut()?;
+        server.nodes.insert(view.host.to_owned(), wanted);
+        Some(facts)
     }
 }
 
