@@ -93,7 +93,11 @@ impl Site {
         &self,
         world: &BTreeMap<String, Facts>,
     ) -> Result<(Plan, BTreeMap<String, Facts>), Problems> {
-        let declaration = Declaration {
+        self.declaration().predict(world.clone(), &self.secrets)
+    }
+
+    fn declaration(&self) -> Declaration<'_> {
+        Declaration {
             inventory: &self.inventory,
             playbook: &self.playbook,
             engine: &self.engine,
@@ -102,8 +106,7 @@ impl Site {
             handover: None,
             failover: None,
             returning: None,
-        };
-        declaration.predict(world.clone(), &self.secrets)
+        }
     }
 
     /// A cluster as it stands after a bootstrap.
@@ -116,7 +119,7 @@ impl Site {
 
 /// Fills in what only real hosts know: times, the system identifier, and the running values of settings.
 fn come_true(world: &mut BTreeMap<String, Facts>) {
-    for facts in world.values_mut() {
+    for (host, facts) in world {
         for path in facts.paths.values_mut() {
             if let Path::File { modified, .. } = path {
                 *modified = Time::At(1.0);
@@ -133,8 +136,10 @@ fn come_true(world: &mut BTreeMap<String, Facts>) {
         let (Some(data), Some(server)) = (&mut facts.data, &mut facts.server) else {
             continue;
         };
-        data.system_identifier = Some("7".to_owned());
-        server.system_identifier = Some("7".to_owned());
+        // A witness is a cluster of its own.
+        let identifier = if host.starts_with("node") { "7" } else { "8" };
+        data.system_identifier = Some(identifier.to_owned());
+        server.system_identifier = Some(identifier.to_owned());
         let file = facts
             .paths
             .iter()
@@ -193,6 +198,47 @@ fn what_a_bootstrap_predicts_needs_no_further_change() {
         assert_eq!(plan.stages.len(), 2, "the primary, then the standbys");
         let (second, _) = site.predict(&after).unwrap();
         assert_eq!(changes(&second), Vec::<String>::new(), "{release}");
+    }
+}
+
+/// Two members that a witness helps: the pooler, or a host of its own.
+fn with_a_witness(host: &str) -> String {
+    let two = INVENTORY.replace("        node3: { ansible_host: 10.0.0.3 }\n", "");
+    two + "    witness: { hosts: { " + host + " } }\n"
+}
+
+#[test]
+fn two_members_count_on_a_witness_once_it_is_registered() {
+    for host in ["witness1: { ansible_host: 10.0.0.5 }", "pooler1:"] {
+        let text = with_a_witness(host);
+        let site = Site::new(&text);
+        for release in Release::ALL {
+            let (plan, mut after) = site.predict(&site.bare(release)).unwrap();
+            let modes = plan.stages.iter().map(|stage| {
+                let changes = stage.hosts.get("node2").into_iter().flatten();
+                let conf = changes.filter(|change| change.subject == "/etc/repmgr.conf");
+                conf.filter_map(|change| change.diff.as_ref())
+                    .map(|diff| diff.after.rendered().contains("failover='automatic'"))
+                    .collect::<Vec<_>>()
+            });
+            assert_eq!(
+                modes.collect::<Vec<_>>(),
+                [vec![false], vec![], vec![], vec![true]],
+                "{release}"
+            );
+            come_true(&mut after);
+            let (second, _) = site.predict(&after).unwrap();
+            assert_eq!(changes(&second), Vec::<String>::new(), "{release}");
+        }
+        // Only where it may be built.
+        let world = site.bare(Release::Debian12);
+        let limit = ["node1", "node2"].map(str::to_owned).into();
+        let declaration = Declaration {
+            limit: Some(limit),
+            ..site.declaration()
+        };
+        let (plan, _) = declaration.predict(world, &site.secrets).unwrap();
+        assert_eq!(plan.stages.len(), 2);
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Up {
     /// How many pooler hosts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub poolers: u8,
+    /// One more host, for a witness
+    #[arg(long)]
+    pub witness: bool,
     /// What the hosts run
     #[arg(long, value_enum, default_value_t = Os::Debian12)]
     pub os: Os,
@@ -74,6 +77,7 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
     let request = lab::Request {
         nodes: up.nodes,
         poolers: up.poolers,
+        witness: up.witness,
         os: up.os,
         login: up.user,
         dir: up.dir.clone(),

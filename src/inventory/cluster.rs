@@ -66,10 +66,14 @@ pub(super) fn check(
     let mut problems = differences(&members);
     problems.extend(shared_addresses(&members));
     problems.extend(shared_ids(&members));
+    problems.extend(witnesses(&members, &is_in));
     for variable in ["cluster_initial_primary", "cluster_preferred_primary"] {
         problems.extend(no_member(variable, first, &nodes));
     }
-    problems.extend(too_few_to_be_alone(first, &nodes));
+    let witnesses = members
+        .iter()
+        .filter(|loaded| is_in(&loaded.host.name, "witness"));
+    problems.extend(too_few_to_be_alone(first, nodes.len() + witnesses.count()));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -142,6 +146,39 @@ fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
         .collect()
 }
 
+/// A witness that is a member, and more than one.
+fn witnesses(members: &[&Loaded], is_in: &dyn Fn(&str, &str) -> bool) -> Vec<Problem> {
+    let named: Vec<&Loaded> = members
+        .iter()
+        .copied()
+        .filter(|loaded| is_in(&loaded.host.name, "witness"))
+        .collect();
+    let both = named
+        .iter()
+        .filter(|loaded| is_in(&loaded.host.name, "postgres"));
+    let mut problems: Vec<Problem> = both
+        .map(|loaded| {
+            Problem::input(format!(
+                "`{}` is in `postgres` and in `witness`: a member cannot tell whether it is itself that is cut off",
+                loaded.host.name
+            ))
+            .at(&loaded.host.span)
+            .hint("take it out of one of the two; a host in `pgbouncer` may be the witness")
+        })
+        .collect();
+    if let [first, second, ..] = named[..] {
+        problems.push(
+            Problem::input(format!(
+                "`{}` and `{}` are in the group `witness`, and one is enough",
+                first.host.name, second.host.name
+            ))
+            .at(&second.host.span)
+            .hint("leave one of them in it"),
+        );
+    }
+    problems
+}
+
 /// Two names for one machine.
 fn shared_addresses(members: &[&Loaded]) -> Vec<Problem> {
     let key = |loaded: &Loaded| match &loaded.host.connection.way {
@@ -204,11 +241,11 @@ fn shared_ids(members: &[&Loaded]) -> Vec<Problem> {
 }
 
 /// Of two, the one that is left would stop as soon as the other is down.
-fn too_few_to_be_alone(first: &Loaded, nodes: &[&Loaded]) -> Option<Problem> {
+fn too_few_to_be_alone(first: &Loaded, nodes: usize) -> Option<Problem> {
     first.host.variables.cluster_isolation_timeout?;
     let given = first.given.get("cluster_isolation_timeout")?;
-    (nodes.len() < 3).then(|| {
-        Problem::input("`cluster_isolation_timeout` needs three members")
+    (nodes < 3).then(|| {
+        Problem::input("`cluster_isolation_timeout` needs three members, or two and a witness")
             .at(&given.node.span)
             .hint("with fewer, a primary whose standby is down would stop, and nobody could take its place")
     })

@@ -38,7 +38,7 @@ pub struct Inventory {
     /// In the order of the file.
     pub hosts: IndexMap<String, Host>,
     /// The hosts of each group, those of its children among them, in the order of the file. Always has `all`, `ungrouped`,
-    /// `postgres` and `pgbouncer`.
+    /// `postgres`, `witness` and `pgbouncer`.
     pub groups: BTreeMap<String, Vec<String>>,
     /// The passwords that the user gave, by role.
     pub secrets: Secrets,

@@ -261,7 +261,7 @@ impl Tree {
                 .collect(),
         );
         // The shipped playbook names these; a cluster without a pooler is a cluster.
-        for group in ["postgres", "pgbouncer"] {
+        for group in ["postgres", "witness", "pgbouncer"] {
             members.entry(group.to_owned()).or_default();
         }
         members

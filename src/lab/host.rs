@@ -16,6 +16,7 @@ use crate::problem::Problem;
 pub enum Role {
     Node,
     Pooler,
+    Witness,
 }
 
 /// A host as it is to be, before it has a container.

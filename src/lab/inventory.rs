@@ -25,7 +25,11 @@ pub fn inventory(hosts: &[Host], login: Login, network: &str) -> String {
 ",
         user = login.name()
     );
-    for (role, group) in [(Role::Node, "postgres"), (Role::Pooler, "pgbouncer")] {
+    for (role, group) in [
+        (Role::Node, "postgres"),
+        (Role::Witness, "witness"),
+        (Role::Pooler, "pgbouncer"),
+    ] {
         let mut members = hosts.iter().filter(|host| host.role == role).peekable();
         if members.peek().is_some() {
             let _ = writeln!(text, "    {group}:\n      hosts:");
@@ -54,6 +58,7 @@ mod tests {
         vec![
             host("node1", 11, Role::Node),
             host("pooler1", 12, Role::Pooler),
+            host("witness1", 13, Role::Witness),
         ]
     }
 
@@ -75,6 +80,9 @@ mod tests {
     postgres:
       hosts:
         node1: { ansible_host: 172.30.7.11 }
+    witness:
+      hosts:
+        witness1: { ansible_host: 172.30.7.13 }
     pgbouncer:
       hosts:
         pooler1: { ansible_host: 172.30.7.12 }
@@ -83,8 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn without_poolers_there_is_no_empty_group() {
+    fn there_is_no_empty_group() {
         let text = inventory(&hosts()[..1], Login::Root, "172.30.7.0/24");
-        assert!(!text.contains("pgbouncer") && !text.contains("become"));
+        assert!(
+            !["pgbouncer", "witness", "become"]
+                .iter()
+                .any(|word| text.contains(word))
+        );
     }
 }

@@ -18,8 +18,10 @@ use crate::problem::{Problem, Problems};
 pub struct Request {
     /// How many PostgreSQL hosts.
     pub nodes: u8,
-    /// How many pooler hosts. Both together at most 240, the addresses of a subnet.
+    /// How many pooler hosts. All together at most 240, the addresses of a subnet.
     pub poolers: u8,
+    /// Whether there is a host for a witness.
+    pub witness: bool,
     pub os: Os,
     pub login: Login,
     /// The lab's folder, made if needed.
@@ -93,7 +95,7 @@ async fn build(engine: &Engine, labels: &Labels, request: &Request) -> Result<La
         None => image::ensure(engine, request.os, labels).await?,
     };
     let network = network::create(engine, labels).await?;
-    let hosts = hosts(network, request.nodes, request.poolers);
+    let hosts = hosts(network, request);
     let plural = if hosts.len() == 1 { "" } else { "s" };
     eprintln!(
         "starting {} host{plural} in {}",
@@ -121,8 +123,9 @@ async fn build(engine: &Engine, labels: &Labels, request: &Request) -> Result<La
     })
 }
 
-/// The hosts in the order of their addresses: nodes, then poolers.
-fn hosts(network: Subnet, nodes: u8, poolers: u8) -> Vec<Host> {
+/// The hosts in the order of their addresses: nodes, then poolers, then the witness.
+fn hosts(network: Subnet, request: &Request) -> Vec<Host> {
+    let (nodes, poolers) = (request.nodes, request.poolers);
     let host = |prefix: &str, number: u8, role, index: u8| Host {
         name: format!("{prefix}{number}"),
         address: network.host(index),
@@ -131,7 +134,10 @@ fn hosts(network: Subnet, nodes: u8, poolers: u8) -> Vec<Host> {
     let nodes_first = (1..=nodes).map(|number| host("node", number, Role::Node, number - 1));
     let then_poolers =
         (1..=poolers).map(|number| host("pooler", number, Role::Pooler, nodes + number - 1));
-    nodes_first.chain(then_poolers).collect()
+    let at_last = request
+        .witness
+        .then(|| host("witness", 1, Role::Witness, nodes + poolers));
+    nodes_first.chain(then_poolers).chain(at_last).collect()
 }
 
 /// Waits for ctrl-c or a request to end.

@@ -127,8 +127,9 @@ impl Declaration<'_> {
                     .or_default()
                     .entry(release)
                     .or_default();
-                // Who is the primary must be known to every playbook, also to one that changes nothing about PostgreSQL.
-                if self.inventory.is_in(host, "postgres") {
+                // Who is the primary, and whether a witness is registered, must be known to every playbook, also to one that
+                // changes nothing about PostgreSQL.
+                if walk.topology.node(host).is_some() {
                     probes.insert(walk.view(host).cluster_probe());
                     probes.insert(Probe::Unit("repmgrd".to_owned()));
                 }

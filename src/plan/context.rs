@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use minijinja::{Value, context};
 
 use super::Topology;
-use super::topology::AUTOMATIC;
+use super::topology::fails_over;
 use crate::facts::Release;
 use crate::inventory::Inventory;
 use crate::resource::View;
@@ -22,15 +22,17 @@ pub fn host(view: &View<'_>) -> Value {
         address => declared.address(),
         groups => value(&view.inventory.groups),
         members => value(&topology.members),
+        witness => value(&topology.witness),
         poolers => value(&topology.poolers),
         known_hosts => value(&known_hosts(topology)),
         primary => topology.primary.as_str(),
         primary_address => primary.map(|member| member.address.clone()),
         primary_port => primary.map(|member| member.port),
         is_primary => view.is_primary(),
+        is_witness => view.is_witness(),
         is_former_primary => view.is_former_primary(view.host),
         is_running => view.server().is_some(),
-        automatic_failover => topology.members.len() >= AUTOMATIC,
+        automatic_failover => fails_over(view.inventory, view.world),
         postgresql_version => view.version(),
         postgresql_data_directory => view.data_directory(),
         postgresql_config_directory => view.config_directory(),
@@ -46,8 +48,8 @@ pub fn host(view: &View<'_>) -> Value {
         repmgr_slot => topology.member(host).map(|member| member.slot.clone()),
         pgbouncer_databases => value(&view.pooled(&topology.primary)),
         pgbouncer_databases_at => value(&topology.members.iter().map(|member| (member.name.clone(), view.pooled(&member.name))).collect::<IndexMap<_, _>>()),
-        repmgr_node_id => topology.member(host).map(|member| member.node_id),
-        conninfo => topology.member(host).map(|_| view.conninfo(host).to_string()),
+        repmgr_node_id => topology.node(host).map(|member| member.node_id),
+        conninfo => topology.node(host).map(|_| view.conninfo(host).to_string()),
         facts => context! {
             release => system.release.map(Release::name),
             memory => system.memory,

@@ -24,7 +24,7 @@ pub fn lint(
         let disruptive: Vec<&Change> = stage
             .hosts
             .iter()
-            .filter(|(host, _)| topology.member(host).is_some())
+            .filter(|(host, _)| topology.node(host).is_some())
             .filter_map(|(_, changes)| changes.iter().find(|change| disrupts(change)))
             .collect();
         if let [first, second, ..] = disruptive[..] {
@@ -51,7 +51,7 @@ pub fn lint(
             ));
         }
         let data = data_directory(&change.host);
-        if topology.member(&change.host).is_some()
+        if topology.node(&change.host).is_some()
             && change
                 .ops
                 .iter()

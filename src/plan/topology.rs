@@ -14,6 +14,8 @@ use crate::problem::{Problem, Problems};
 pub struct Topology {
     /// The hosts of group `postgres`, in the inventory's order.
     pub members: Vec<Member>,
+    /// The host of group `witness`: a node of repmgr's as the members are, but none of them; nobody uses its slot.
+    pub witness: Option<Member>,
     /// The hosts of group `pgbouncer`.
     pub poolers: Vec<Peer>,
     /// The running primary; else the one member whose data directory is a stopped primary's; else, where there is no
@@ -65,13 +67,6 @@ impl Topology {
             failover,
             ..
         } = declaration;
-        if let Some(witness) = inventory.group("witness").first() {
-            return Err(Problem::input(format!(
-                "`{witness}` is in the group `witness`, and pgha cannot build a witness yet"
-            ))
-            .hint("take it out of the group; with two members failover stays manual")
-            .into());
-        }
         let names = inventory.group("postgres");
         let replaced = match failover {
             Some(failover) => replaced(inventory, world, failover)?,
@@ -82,23 +77,21 @@ impl Topology {
             None => primary(inventory, names, world)?,
         };
         same_cluster(names, &primary, world)?;
-        let ids = node_ids(inventory, names, world)?;
+        let witness = inventory.group("witness").first();
+        let ids = node_ids(inventory, names, witness, world)?;
         let host_keys = |name: &str| {
             world
                 .get(name)
                 .map_or_else(Vec::new, |facts| facts.system.host_keys.clone())
         };
-        let members = names
-            .iter()
-            .map(|name| Member {
-                address: inventory.hosts[name].address(),
-                port: inventory.hosts[name].variables.postgresql_port,
-                node_id: ids[name],
-                slot: format!("repmgr_slot_{}", ids[name]),
-                host_keys: host_keys(name),
-                name: name.clone(),
-            })
-            .collect();
+        let member = |name: &String| Member {
+            address: inventory.hosts[name].address(),
+            port: inventory.hosts[name].variables.postgresql_port,
+            node_id: ids[name],
+            slot: format!("repmgr_slot_{}", ids[name]),
+            host_keys: host_keys(name),
+            name: name.clone(),
+        };
         let poolers = inventory
             .group("pgbouncer")
             .iter()
@@ -127,7 +120,8 @@ impl Topology {
         Ok(Self {
             outgoing: candidate.as_ref().map(|_| primary.clone()),
             candidate,
-            members,
+            members: names.iter().map(member).collect(),
+            witness: witness.map(member),
             poolers,
             primary,
             exists,
@@ -136,6 +130,12 @@ impl Topology {
 
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.name == name)
+    }
+
+    /// A node of repmgr's: a member, or the witness.
+    pub fn node(&self, name: &str) -> Option<&Member> {
+        let mut nodes = self.members.iter().chain(&self.witness);
+        nodes.find(|node| node.name == name)
     }
 
     /// The members that are not the primary.
@@ -173,7 +173,8 @@ fn replaced(
             None => Ok(None),
         };
     }
-    if world.values().all(|facts| facts.data.is_none()) {
+    let data = |name: &String| world.get(name)?.data.as_ref();
+    if names.iter().all(|name| data(name).is_none()) {
         return Ok(None);
     }
     let successor = super::failover::successor(inventory, world, asked)?;
@@ -277,7 +278,7 @@ fn primary(
     let timelines = with_data.iter().filter_map(|(_, data)| data.timeline);
     match stopped[..] {
         [(name, data)] if data.timeline >= timelines.max() => {
-            about_to_fail_over(names, world)?;
+            about_to_fail_over(inventory, names, world)?;
             Ok(((*name).clone(), true))
         }
         [(name, _)] => Err(Problem::refused(format!(
@@ -297,7 +298,11 @@ fn primary(
 }
 
 /// While repmgrd watches on the standbys of a stopped primary, starting it could make it the second of two.
-fn about_to_fail_over(names: &[String], world: &BTreeMap<String, Facts>) -> Result<(), Problem> {
+fn about_to_fail_over(
+    inventory: &Inventory,
+    names: &[String],
+    world: &BTreeMap<String, Facts>,
+) -> Result<(), Problem> {
     let watching = names.iter().filter(|name| {
         world.get(*name).is_some_and(|facts| {
             let running = facts.units.get("repmgrd").is_some_and(Unit::is_running);
@@ -306,7 +311,7 @@ fn about_to_fail_over(names: &[String], world: &BTreeMap<String, Facts>) -> Resu
         })
     });
     let watching: Vec<&String> = watching.collect();
-    if watching.is_empty() || names.len() < AUTOMATIC {
+    if watching.is_empty() || !fails_over(inventory, world) {
         return Ok(());
     }
     Err(Problem::refused(format!(
@@ -318,8 +323,22 @@ fn about_to_fail_over(names: &[String], world: &BTreeMap<String, Facts>) -> Resu
     ))
 }
 
-/// From so many members on, failover is automatic: two without a witness cannot know who is cut off.
-pub const AUTOMATIC: usize = 3;
+/// Whether failover is automatic: of two members neither can know who is cut off. A witness counts once it is registered;
+/// before that repmgrd does not ask it, and a standby that sees nobody elects itself.
+pub fn fails_over(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> bool {
+    let members = inventory.group("postgres");
+    let registered = |name: &&String| {
+        let mut servers = members
+            .iter()
+            .filter_map(|member| world.get(member)?.server.as_ref());
+        servers.any(|server| {
+            let node = server.nodes.get(*name);
+            node.is_some_and(|node| node.kind == "witness" && node.active)
+        })
+    };
+    let witnesses = inventory.group("witness").iter().filter(registered);
+    members.len() + witnesses.count() >= 3
+}
 
 /// Every member's data must be the primary's cluster, of one major version.
 fn same_cluster(
@@ -363,17 +382,20 @@ fn same_cluster(
 
 fn node_ids(
     inventory: &Inventory,
-    names: &[String],
+    members: &[String],
+    witness: Option<&String>,
     world: &BTreeMap<String, Facts>,
 ) -> Result<BTreeMap<String, u32>, Problem> {
-    let registered: BTreeMap<&String, u32> = world
-        .values()
-        .filter_map(|facts| facts.server.as_ref())
+    let names = || members.iter().chain(witness);
+    // The witness has a copy, which may be an old one.
+    let registered: BTreeMap<&String, u32> = members
+        .iter()
+        .filter_map(|name| world.get(name)?.server.as_ref())
         .flat_map(|server| server.nodes.iter().map(|(name, node)| (name, node.node_id)))
         .collect();
     let declared = |name: &String| inventory.hosts[name].variables.repmgr_node_id;
     let mut taken: BTreeSet<u32> = registered.values().copied().collect();
-    for name in names.iter().filter(|name| !registered.contains_key(name)) {
+    for name in names().filter(|name| !registered.contains_key(name)) {
         if let Some(id) = declared(name)
             && !taken.insert(id)
         {
@@ -385,8 +407,7 @@ fn node_ids(
         }
     }
     let mut free = (1_u32..).filter(|id| !taken.contains(id));
-    Ok(names
-        .iter()
+    Ok(names()
         .map(|name| {
             let id = registered
                 .get(name)

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use minijinja::{Value, context};
 
 use super::argument::argument_of;
+use super::topology;
 use super::{Change, Declaration, Held, Plan, Stage, Topology, Warning};
 use crate::facts::{Facts, Probes, Time};
 use crate::inventory::select;
@@ -34,6 +35,8 @@ pub struct Walk<'a> {
     stage_of: BTreeMap<String, usize>,
     /// The first stage that the play at hand may have a part in.
     earliest: usize,
+    /// Whether the play at hand begins after all before it, and has done nothing yet.
+    is_barrier: bool,
     /// How many changes there are.
     changes: u32,
     contexts: BTreeMap<String, Value>,
@@ -61,6 +64,7 @@ impl<'a> Walk<'a> {
             refusals: Vec::new(),
             stage_of: BTreeMap::new(),
             earliest: 0,
+            is_barrier: false,
             changes: 0,
             contexts: BTreeMap::new(),
         };
@@ -107,17 +111,11 @@ impl<'a> Walk<'a> {
     }
 
     pub fn play(&mut self, play: &Play) -> Result<(), Problems> {
+        self.is_barrier = play.in_order;
         if play.always && self.plan.always.is_empty() {
             // Stages of their own, whose first comes after all others.
             self.stage_of.clear();
             self.earliest = 0;
-        } else if play.in_order {
-            let stages = if play.always {
-                &self.plan.always
-            } else {
-                &self.plan.stages
-            };
-            self.earliest = stages.len();
         }
         let hosts: Vec<String> = self
             .hosts(play)?
@@ -227,6 +225,14 @@ impl<'a> Walk<'a> {
             .into_iter()
             .collect();
         let deadline = self.deadline(play, host)?;
+        if std::mem::take(&mut self.is_barrier) {
+            let stages = if play.always {
+                &self.plan.always
+            } else {
+                &self.plan.stages
+            };
+            self.earliest = stages.len();
+        }
         if step.decides {
             // A stage of its own: all before it is done by then, and nothing after it has begun.
             self.earliest = self.plan.stages.len();
@@ -255,7 +261,12 @@ impl<'a> Walk<'a> {
         self.changes += 1;
         let mut facts = self.world[host].clone();
         resource.settle(&self.view(host), &mut facts);
+        let at_the_primary = resource.at_the_primary(&self.view(host));
+        let failed_over = self.fails_over();
         self.world.insert(host.to_owned(), facts);
+        if let Some(facts) = at_the_primary {
+            self.world.insert(self.topology.primary.clone(), facts);
+        }
         let undo = match undo {
             Some(undo) => match undo.verdict(&self.view(host)).map_err(|problem| {
                 let place = step.undo.as_ref().map(|undo| &undo.kind.span);
@@ -298,6 +309,9 @@ impl<'a> Walk<'a> {
                 decides: step.decides,
             });
         self.follow_the_primary();
+        if self.fails_over() != failed_over {
+            self.contexts = self.all_contexts();
+        }
         Ok(())
     }
 
@@ -315,6 +329,11 @@ impl<'a> Walk<'a> {
         }
         self.topology.primary = candidate;
         self.contexts = self.all_contexts();
+    }
+
+    /// Whether failover is automatic as things are by now: what comes later is declared for that, too.
+    fn fails_over(&self) -> bool {
+        topology::fails_over(self.declaration.inventory, &self.world)
     }
 
     fn all_contexts(&self) -> BTreeMap<String, Value> {

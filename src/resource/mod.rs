@@ -80,6 +80,11 @@ pub trait Resource {
 
     /// Makes `facts`, those of this host, what they will be once the change was made.
     fn settle(&self, view: &View<'_>, facts: &mut Facts);
+
+    /// The facts of the primary afterwards, where a change on another host reaches them.
+    fn at_the_primary(&self, _: &View<'_>) -> Option<Facts> {
+        None
+    }
 }
 
 /// A resource that is one file and nothing else.

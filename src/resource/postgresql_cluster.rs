@@ -1,4 +1,4 @@
-//! `postgresql_cluster`: the primary's data directory, made where there is none, and known to Debian's tools.
+//! `postgresql_cluster`: the primary's data directory, or the witness's, made where there is none, and known to Debian's tools.
 
 use serde::Deserialize;
 
@@ -35,17 +35,18 @@ impl Resource for PostgresqlCluster {
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         if view.facts().data.is_some() {
+            of_its_own(view)?;
             return Ok(
                 adopt(view, Draft::new(Action::Update)).map_or(Verdict::AsDeclared, Into::into)
             );
         }
-        if view.topology.exists {
+        if view.topology.exists && !view.is_witness() {
             return Err(Problem::refused(
                 "there is a cluster already, and this host has no data of it",
             )
             .hint("`standby_clone` makes it a member"));
         }
-        if !view.is_primary() {
+        if !view.takes_writes() {
             return Err(Problem::refused(
                 "only one member's data directory is made anew: the primary's",
             )
@@ -83,6 +84,42 @@ impl Resource for PostgresqlCluster {
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         settle(view, facts, false);
     }
+}
+
+/// A witness is no copy of the cluster, and pgha makes none of a server that holds something.
+fn of_its_own(view: &View<'_>) -> Result<(), Problem> {
+    let Some(data) = view.facts().data.as_ref().filter(|_| view.is_witness()) else {
+        return Ok(());
+    };
+    let primary = &view.topology.primary;
+    let of_members = view
+        .world
+        .get(primary)
+        .and_then(|facts| facts.data.as_ref());
+    let known = &view.inventory.cluster.repmgr_database;
+    let known = ["postgres", "template0", "template1", known];
+    let mut databases = view
+        .server()
+        .into_iter()
+        .flat_map(|server| server.databases.keys());
+    let what = if data.system_identifier.is_none() && data.version.is_empty() {
+        "the data directory is not empty, and holds no cluster that can be read".to_owned()
+    } else if of_members.is_some_and(|other| {
+        other.system_identifier.is_some() && other.system_identifier == data.system_identifier
+    }) {
+        format!(
+            "the data directory is a copy of `{primary}`'s, and a witness has a cluster of its own"
+        )
+    } else if let Some(name) = databases.find(|name| !known.contains(&name.as_str())) {
+        format!(
+            "its PostgreSQL holds the database `{name}`, and a witness holds nothing but repmgr's"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Problem::refused(what)
+        .because(format!("`{}`: {}", data.path, data.state))
+        .hint("pgha does not remove data: move the directory away, or name another in `postgresql_data_directory`"))
 }
 
 /// What both ways to a data directory ask.

@@ -63,12 +63,12 @@ impl Resource for PostgresqlRestart {
             let after = after.as_deref().unwrap_or("as in the files");
             draft = draft.field(name, before.as_str(), after);
         }
-        draft = draft.guard(if view.is_primary() {
+        draft = draft.guard(if view.takes_writes() {
             is_primary(view)
         } else {
             Guard::IsStandby { port: view.port() }
         });
-        if !view.is_primary() {
+        if !view.takes_writes() {
             for wait in waiting.iter().filter_map(|setting| replayed(view, setting)) {
                 draft = draft.op(wait);
             }
@@ -82,7 +82,7 @@ impl Resource for PostgresqlRestart {
         Ok(if view.is_primary() {
             restart_primary(view, draft)
         } else {
-            restart_standby(view, draft)
+            restart_other(view, draft)
         }
         .into())
     }
@@ -147,8 +147,8 @@ fn restart_primary(view: &View<'_>, mut draft: Draft) -> Draft {
     draft
 }
 
-/// repmgrd is stopped on this member meanwhile: it would record its own node as failed.
-fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
+/// A standby, or the witness. repmgrd is stopped on it meanwhile: it would record its own node as failed.
+fn restart_other(view: &View<'_>, mut draft: Draft) -> Draft {
     let watched = repmgrd::runs(view);
     if watched {
         draft = draft.op(repmgrd(ServiceAction::Stop));
@@ -157,8 +157,10 @@ fn restart_standby(view: &View<'_>, mut draft: Draft) -> Draft {
         // What is written out now keeps the shutdown short.
         .op(sql(view, "checkpoint"))
         .op(stop(view))
-        .op(start(view, TIMEOUT))
-        .op(streams(view));
+        .op(start(view, TIMEOUT));
+    if !view.is_witness() {
+        draft = draft.op(streams(view));
+    }
     if watched {
         draft = draft.op(repmgrd(ServiceAction::Start));
     }

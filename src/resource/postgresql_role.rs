@@ -201,12 +201,12 @@ pub fn sql(view: &View<'_>, statement: &str) -> Op {
     }
 }
 
-/// The guard of what only a primary can do.
+/// The guard of what only a server that takes writes can do.
 ///
 /// # Errors
-/// This host is not the primary, so the guard would fail.
+/// This host's does not, so the guard would fail.
 pub fn on_primary(view: &View<'_>) -> Result<Guard, Problem> {
-    if view.is_primary() {
+    if view.takes_writes() {
         return Ok(is_primary(view));
     }
     Err(

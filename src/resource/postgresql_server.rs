@@ -54,7 +54,7 @@ impl Resource for PostgresqlServer {
         // Looked at once more on the host: a second writable primary is the one thing that must never be started.
         let signal = format!("{}/standby.signal", view.data_directory());
         Ok(Draft::new(Action::Start)
-            .guard(if view.is_primary() {
+            .guard(if view.takes_writes() {
                 Guard::PathAbsent { path: signal }
             } else {
                 Guard::PathExists { path: signal }

@@ -95,7 +95,7 @@ impl PostgresqlSettings {
             let libraries = libraries.join(",");
             wanted.insert("shared_preload_libraries".to_owned(), libraries);
         }
-        if !view.is_primary()
+        if !view.takes_writes()
             && let Some(primary) = view.primary_server()
         {
             for name in HOT_STANDBY {

@@ -1,4 +1,4 @@
-//! `repmgr_nodes`: on the primary, repmgr's table says of every member what it is: written in one transaction, so that
+//! `repmgr_nodes`: on the primary, repmgr's table says of every node what it is: written in one transaction, so that
 //! nobody reads two primaries in it.
 
 use serde::Deserialize;
@@ -24,7 +24,12 @@ fn wanted(view: &View<'_>, name: &str, seen: &NodeRecord) -> NodeRecord {
     NodeRecord {
         // A dead primary is none any more; a standby that is down may only be so for a moment.
         active: runs || (seen.active && seen.kind != "primary"),
-        kind: if is_primary { "primary" } else { "standby" }.to_owned(),
+        kind: match &*seen.kind {
+            "witness" => "witness",
+            _ if is_primary => "primary",
+            _ => "standby",
+        }
+        .to_owned(),
         upstream_node_id: primary
             .filter(|_| !is_primary)
             .map(|primary| primary.node_id),
@@ -46,7 +51,7 @@ impl Resource for RepmgrNodes {
         let mut draft = Draft::new(Action::Update).guard(on_primary(view)?);
         for (name, seen) in nodes.into_iter().flatten() {
             let wanted = wanted(view, name, seen);
-            if seen.kind != "witness" && *seen != wanted {
+            if *seen != wanted {
                 draft = draft.field(name, words(view, seen), words(view, &wanted));
             }
         }
@@ -54,8 +59,7 @@ impl Resource for RepmgrNodes {
             return Ok(Verdict::AsDeclared);
         }
         let failed = nodes.into_iter().flatten();
-        let failed = failed
-            .filter(|(name, seen)| seen.kind != "witness" && !wanted(view, name, seen).active);
+        let failed = failed.filter(|(name, seen)| !wanted(view, name, seen).active);
         let argv = [MEMBER, "record"].into_iter();
         let argv = argv.chain(failed.map(|(name, _)| name.as_str()));
         Ok(draft.run("root", argv).into())
@@ -63,7 +67,7 @@ impl Resource for RepmgrNodes {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let nodes = facts.server.iter_mut().flat_map(|server| &mut server.nodes);
-        for (name, node) in nodes.filter(|(_, node)| node.kind != "witness") {
+        for (name, node) in nodes {
             *node = wanted(view, name, node);
         }
     }

@@ -19,23 +19,40 @@ pub struct RepmgrRegistration {
 
 impl RepmgrRegistration {
     fn wanted(&self, view: &View<'_>) -> Result<NodeRecord, Problem> {
-        let member = view.topology.member(view.host).ok_or_else(|| {
-            Problem::input("only a host of group `postgres` can be registered with repmgr")
-                .hint("`hosts: postgres` in the play means them")
+        let node = view.topology.node(view.host).ok_or_else(|| {
+            Problem::input(
+                "only a host of group `postgres` or `witness` can be registered with repmgr",
+            )
+            .hint("`hosts: postgres` in the play means the members")
         })?;
         let primary = view.topology.member(&view.topology.primary);
-        let standby = !view.is_primary();
+        let follows = !view.is_primary();
+        let is_witness = view.is_witness();
         Ok(NodeRecord {
-            node_id: member.node_id,
-            upstream_node_id: primary.filter(|_| standby).map(|primary| primary.node_id),
+            node_id: node.node_id,
+            upstream_node_id: primary.filter(|_| follows).map(|primary| primary.node_id),
             active: true,
-            kind: if standby { "standby" } else { "primary" }.to_owned(),
+            kind: kind(view).to_owned(),
             location: view.variables().repmgr_location.clone(),
-            priority: view.variables().repmgr_priority,
+            // Nobody can promote a witness.
+            priority: if is_witness {
+                0
+            } else {
+                view.variables().repmgr_priority
+            },
             conninfo: view.conninfo(view.host).to_string(),
-            slot_name: Some(member.slot.clone()),
+            slot_name: (!is_witness).then(|| node.slot.clone()),
             config_file: self.config_file.clone(),
         })
+    }
+}
+
+/// What this node is, in repmgr's words.
+fn kind(view: &View<'_>) -> &'static str {
+    match (view.is_primary(), view.is_witness()) {
+        (true, _) => "primary",
+        (_, true) => "witness",
+        _ => "standby",
     }
 }
 
@@ -67,13 +84,30 @@ impl Resource for RepmgrRegistration {
         vec![view.cluster_probe()]
     }
 
+    fn warnings(&self, view: &View<'_>) -> Vec<String> {
+        let topology = view.topology;
+        if !view.is_primary() || topology.members.len() != 2 || topology.witness.is_some() {
+            return Vec::new();
+        }
+        vec![
+            "failover stays manual: of two members neither can tell a dead peer from a cut line; a host in the group `witness`, or a third member, makes it automatic".to_owned(),
+        ]
+    }
+
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted(view)?;
-        // Every member has the table; a standby's own copy shows that the record has reached it.
-        let seen = view.server().and_then(|server| server.nodes.get(view.host));
-        if seen == Some(&wanted) {
+        // Every node has the table; its own copy shows that the record has reached it. A witness's may be an old one.
+        let own = view.server();
+        let servers = match (view.is_witness(), view.primary_server()) {
+            (true, Some(primary)) => vec![Some(primary), own],
+            _ => vec![own],
+        };
+        let mut records = servers
+            .into_iter()
+            .map(|server| server.and_then(|server| server.nodes.get(view.host)));
+        let Some(seen) = records.find(|seen| *seen != Some(&wanted)) else {
             return Ok(Verdict::AsDeclared);
-        }
+        };
         let mut draft = Draft::new(if seen.is_some() {
             Action::Update
         } else {
@@ -89,35 +123,51 @@ impl Resource for RepmgrRegistration {
         let repmgr = view.program("repmgr");
         // `-F` is repmgr's idempotent form; what it would force has been verified here: role, and attachment below.
         let mut argv = vec![repmgr, "-f".to_owned(), self.config_file.clone()];
-        draft = draft.guard(if view.is_primary() {
+        draft = draft.guard(if view.takes_writes() {
             is_primary(view)
         } else {
             Guard::IsStandby { port: view.port() }
         });
+        argv.extend([kind(view), "register", "-F"].map(str::to_owned));
         if view.is_primary() {
-            argv.extend(["primary", "register", "-F"].map(str::to_owned));
-        } else {
-            argv.extend(["standby", "register", "-F"].map(str::to_owned));
-            argv.extend(
-                wanted
-                    .upstream_node_id
-                    .map(|id| format!("--upstream-node-id={id}")),
-            );
-            draft = draft
-                .after([view.topology.primary.clone()])
-                .op(streams(view));
+            return Ok(draft.run("postgres", argv).into());
         }
-        draft = draft.run("postgres", argv);
-        if !view.is_primary() {
-            draft = draft.op(synced(view, wanted.node_id));
+        if view.is_witness() {
+            let primary = view.topology.member(&view.topology.primary);
+            argv.extend(primary.into_iter().flat_map(|primary| {
+                let (address, port) = (primary.address.clone(), primary.port.to_string());
+                ["-h".to_owned(), address, "-p".to_owned(), port]
+            }));
+            // It copies the table: once everybody is in it.
+            let members = view.topology.members.iter();
+            let names = members.map(|member| member.name.clone());
+            return Ok(draft.after(names).run("postgres", argv).into());
         }
-        Ok(draft.into())
+        argv.extend(
+            wanted
+                .upstream_node_id
+                .map(|id| format!("--upstream-node-id={id}")),
+        );
+        Ok(draft
+            .after([view.topology.primary.clone()])
+            .op(streams(view))
+            .run("postgres", argv)
+            .op(synced(view, wanted.node_id))
+            .into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         if let (Ok(wanted), Some(server)) = (self.wanted(view), &mut facts.server) {
             server.nodes.insert(view.host.to_owned(), wanted);
         }
+    }
+
+    fn at_the_primary(&self, view: &View<'_>) -> Option<Facts> {
+        let wanted = self.wanted(view).ok().filter(|_| view.is_witness())?;
+        let mut facts = view.world.get(&view.topology.primary)?.clone();
+        let server = facts.server.as_mut()?;
+        server.nodes.insert(view.host.to_owned(), wanted);
+        Some(facts)
     }
 }
 

@@ -61,6 +61,16 @@ impl<'a> View<'a> {
         self.host == self.topology.primary
     }
 
+    pub fn is_witness(&self) -> bool {
+        let witness = self.topology.witness.as_ref();
+        witness.is_some_and(|witness| witness.name == self.host)
+    }
+
+    /// Whether this host's server is to take writes: the primary's, and the witness's, which is a cluster of its own.
+    pub fn takes_writes(&self) -> bool {
+        self.is_primary() || self.is_witness()
+    }
+
     /// Whether a host is a former primary that stands still: a member that is not the primary, and whose data would make it
     /// a writable one if it were started as it is, or a standby of nobody.
     pub fn is_former_primary(&self, host: &str) -> bool {
@@ -68,7 +78,9 @@ impl<'a> View<'a> {
             let data = facts.data.as_ref();
             facts.server.is_none() && data.is_some_and(|data| !data.standby_signal || data.fenced)
         };
-        host != self.topology.primary && self.world.get(host).is_some_and(writable)
+        host != self.topology.primary
+            && self.topology.member(host).is_some()
+            && self.world.get(host).is_some_and(writable)
     }
 
     /// The primary's server, as far as the plan has got.
@@ -174,13 +186,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// The connection string of a member as repmgr records it: reachable from every other, without a password.
+    /// The connection string of a node as repmgr records it: reachable from every other, without a password.
     /// The timeouts are those of the reference for repmgr.conf: 2 s to connect, a dead peer noticed within 11 s.
-    pub fn conninfo(&self, member: &str) -> Conninfo {
-        let member = self.topology.member(member).expect("asked of members only");
+    pub fn conninfo(&self, node: &str) -> Conninfo {
+        let node = self.topology.node(node).expect("asked of nodes only");
         let mut conninfo = Conninfo::default()
-            .with("host", member.address.as_str())
-            .with("port", member.port.to_string())
+            .with("host", node.address.as_str())
+            .with("port", node.port.to_string())
             .with("user", self.inventory.cluster.repmgr_user.as_str())
             .with("dbname", self.inventory.cluster.repmgr_database.as_str());
         for (key, value) in [

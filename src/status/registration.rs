@@ -32,7 +32,7 @@ pub fn problems(inventory: &Inventory, members: &Members<'_>, nodes: &[Node]) ->
         }
     }
     for node in nodes {
-        problems.extend(registered(records, node));
+        problems.extend(registered(records, node, primary));
     }
     for name in records.keys() {
         if !inventory.is_in(name, "postgres") && !inventory.is_in(name, "witness") {
@@ -70,7 +70,7 @@ fn recorded_primary(
 }
 
 /// The record of one node, against what the node does. That a node is down or unreachable says nothing about its record.
-fn registered(records: &BTreeMap<String, NodeRecord>, node: &Node) -> Vec<String> {
+fn registered(records: &BTreeMap<String, NodeRecord>, node: &Node, primary: &str) -> Vec<String> {
     let name = &node.name;
     if !matches!(node.role, Role::Primary | Role::Standby | Role::Witness) {
         return Vec::new();
@@ -84,11 +84,12 @@ fn registered(records: &BTreeMap<String, NodeRecord>, node: &Node) -> Vec<String
             "`{name}` runs, and is registered with repmgr as inactive"
         ));
     }
-    if let Some(upstream) = node
-        .upstream
-        .as_ref()
-        .filter(|_| node.role == Role::Standby)
-    {
+    let upstream = match node.role {
+        Role::Standby => node.upstream.as_deref(),
+        Role::Witness => Some(primary),
+        _ => None,
+    };
+    if let Some(upstream) = upstream {
         let recorded = record.upstream_node_id.map(|id| {
             let found = records.iter().find(|(_, record)| record.node_id == id);
             found.map_or_else(
@@ -97,10 +98,15 @@ fn registered(records: &BTreeMap<String, NodeRecord>, node: &Node) -> Vec<String
             )
         });
         if recorded.as_deref() != Some(&format!("`{upstream}`")) {
-            problems.push(format!(
-                "`{name}` streams from `{upstream}`, and is registered with repmgr as following {}",
-                recorded.as_deref().unwrap_or("nobody")
-            ));
+            let recorded = recorded.as_deref().unwrap_or("nobody");
+            problems.push(match node.role {
+                Role::Witness => format!(
+                    "the witness `{name}` is registered with repmgr as following {recorded}: who follows `{upstream}` does not ask it in an election"
+                ),
+                _ => format!(
+                    "`{name}` streams from `{upstream}`, and is registered with repmgr as following {recorded}"
+                ),
+            });
         }
     }
     problems

@@ -286,6 +286,15 @@ fn each_fault_is_told() {
         (
             |world| {
                 let nodes = &mut server(world, "node1").nodes;
+                nodes.get_mut("watcher").unwrap().upstream_node_id = Some(2);
+            },
+            &[
+                "the witness `watcher` is registered with repmgr as following `node2`: who follows `node1` does not ask it in an election",
+            ],
+        ),
+        (
+            |world| {
+                let nodes = &mut server(world, "node1").nodes;
                 nodes.remove("node3");
                 nodes.get_mut("node2").unwrap().active = false;
                 nodes.insert("node9".into(), record(9, "standby", Some(1)));

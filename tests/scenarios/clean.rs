@@ -22,8 +22,15 @@ psql -XAtqd repmgr -c \"select 'paused' where repmgr.repmgrd_is_paused()\"";
 #[track_caller]
 pub fn is(lab: &Lab, primary: &str) {
     is_quickly(lab, primary);
-    for member in members(lab) {
-        assert_eq!(lab.as_postgres(&member, REPMGR), "", "on {member}");
+    let witnesses = group(lab, "witness");
+    for witness in &witnesses {
+        // Its copy of the table is up to 15 s old.
+        let show =
+            "until repmgr -f /etc/repmgr.conf cluster show >/dev/null 2>&1; do sleep 1; done";
+        lab.as_postgres(witness, &format!("timeout 30 sh -c '{show}' || :"));
+    }
+    for node in members(lab).union(&witnesses) {
+        assert_eq!(lab.as_postgres(node, REPMGR), "", "on {node}");
     }
     lab.assert_healthy();
 }
@@ -63,10 +70,9 @@ fn follows(lab: &Lab, standby: &str, primary: &str) {
 fn slots(lab: &Lab, primary: &str) {
     let have = "select slot_name, active from pg_replication_slots order by 1";
     let have = lab.sql(primary, have);
-    let want = format!(
-        "select 'repmgr_slot_' || node_id, 't' from repmgr.nodes where node_name <> '{primary}' order by 1"
-    );
-    assert_eq!(have, lab.sql_in(primary, "repmgr", &want), "slots");
+    let want =
+        "select 'repmgr_slot_' || node_id, 't' from repmgr.nodes where type = 'standby' order by 1";
+    assert_eq!(have, lab.sql_in(primary, "repmgr", want), "slots");
 }
 
 /// Where a pooler leads; clients of it must not be held up.

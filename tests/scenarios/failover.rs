@@ -56,8 +56,8 @@ pub fn is_followed() {
     shelf::hand_on(lab);
 }
 
-/// What it had beyond the others is given up. No client notices.
-fn comes_back(lab: &Lab, node: &str, primary: &str) {
+/// What it had beyond the others is given up; where replication is synchronous it was never acknowledged. No client notices.
+pub fn comes_back(lab: &Lab, node: &str, primary: &str) {
     let load = Load::start(lab);
     lab.pgha("rejoin", &[node, "--accept-data-loss"]).exits(0);
     load.wait_for_writes(load.now());
@@ -440,7 +440,7 @@ pub fn is_led_to(lab: &Lab, pooler: &str, primary: &str) {
 }
 
 /// Waits until one of these is a primary.
-fn promoted<'a>(lab: &Lab, nodes: &[&'a str]) -> &'a str {
+pub fn promoted<'a>(lab: &Lab, nodes: &[&'a str]) -> &'a str {
     until(|| {
         let mut nodes = nodes.iter();
         nodes

@@ -25,6 +25,7 @@ const PATIENCE: u32 = 600;
 pub struct Hosts {
     pub nodes: u8,
     pub poolers: u8,
+    pub witness: bool,
     pub os: &'static str,
     /// Who logs in: `root` or `admin`.
     pub user: &'static str,
@@ -37,6 +38,7 @@ impl Default for Hosts {
         Self {
             nodes: 3,
             poolers: 1,
+            witness: false,
             os: "debian-12",
             user: "root",
             bare: false,
@@ -80,6 +82,9 @@ impl Lab {
             .args(["lab", "up", "--nodes", &nodes, "--poolers", &poolers])
             .args(["--user", hosts.user, "--dir"])
             .arg(&lab.dir);
+        if hosts.witness {
+            command.arg("--witness");
+        }
         match image {
             Some(image) => command.args(["--image", image]),
             None => command.args(["--os", hosts.os]),

@@ -29,6 +29,7 @@ mod switchover_broken;
 mod switchover_gate;
 mod switchover_kill;
 mod watch;
+mod witness;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -111,6 +112,10 @@ const SCENARIOS: &[(&str, fn())] = &[
     (
         "a_restart_keeps_the_order_of_hot_standby",
         restart::in_the_order_that_hot_standby_demands,
+    ),
+    (
+        "a_witness_lets_two_members_fail_over",
+        witness::lets_two_fail_over,
     ),
     ("a_host_finds_the_primary", watch::finds_the_primary),
     ("two_applies_do_not_interleave", kill::two_at_once),

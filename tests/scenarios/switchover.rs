@@ -13,6 +13,7 @@ const HOSTS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
 pub const TWO_POOLERS: Hosts = Hosts {
     nodes: 3,
     poolers: 2,
+    witness: false,
     os: "debian-12",
     user: "root",
     bare: false,
