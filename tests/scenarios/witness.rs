@@ -11,7 +11,7 @@ use crate::{clean, state};
 const HOSTS: [&str; 4] = ["node1", "node2", "witness1", "pooler1"];
 
 /// In this time a standby would have been promoted.
-const LONG_ENOUGH: Duration = Duration::from_secs(40);
+const LONG_ENOUGH: Duration = Duration::from_secs(25);
 
 /// Without a witness failover stays manual, which is told. One that comes is registered and counted on; it forbids a promotion
 /// while it sees the primary, and agrees to one when it does not. It follows every new primary.
