@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
 use crate::moment::Moment::{Began, Finished};
-use crate::moment::Run;
+use crate::moment::{self, Run};
 use crate::switchover::{NODES, TWO_POOLERS, streams};
 use crate::switchover_broken::small_disk;
 use crate::{clean, shelf};
@@ -245,8 +245,7 @@ pub fn on_request() {
 pub fn killed() {
     let lab = shelf::cluster(Hosts::default());
     never_by_itself(&lab);
-    let mut old = "node1";
-    for moment in [
+    let moments = [
         Finished("service", 1),
         Began("primary_fence", 1),
         Finished("primary_fence", 1),
@@ -257,7 +256,9 @@ pub fn killed() {
         Finished("standby_upstream", 1),
         Finished("pgbouncer_login", 1),
         Finished("service", 4),
-    ] {
+    ];
+    let mut old = "node1";
+    for moment in moment::some_of(&moments) {
         let new = if old == "node1" { "node2" } else { "node1" };
         eprintln!("killed at {moment:?}");
         let load = Load::start(&lab);

@@ -7,21 +7,21 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::lab::{Hosts, Lab};
-use crate::{plans, promise};
+use crate::{moment, plans, promise};
 
-/// Two kills in each.
-const ROUNDS: u32 = 11;
+/// Labs in which it is killed.
+const ROUNDS: u32 = 6;
+
+/// And how often in each.
+const KILLS: usize = 4;
 
 /// Labs at the same time.
 const AT_ONCE: u32 = 2;
 
-/// `SIGKILL` in every part of a bootstrap, and again in the run that follows at once, while the hosts may still be at work
-/// for the first. `PGHA_SEED` repeats the moments of a failure.
+/// `SIGKILL` in every part of a bootstrap, and again in the runs that follow at once, while the hosts may still be at work
+/// for the one before. `PGHA_SEED` repeats the moments of a failure.
 pub fn at_random_moments() {
-    let seed = std::env::var("PGHA_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(rand::random);
+    let seed = moment::seed();
     let whole = bootstrap();
     let next = AtomicU32::new(0);
     std::thread::scope(|scope| {
@@ -50,7 +50,9 @@ fn bootstrap() -> Duration {
 fn kill(seed: u64, round: u32, whole: Duration) {
     let mut random = StdRng::seed_from_u64(seed.wrapping_add(round.into()));
     let first = (f64::from(round) + random.random::<f64>()) / f64::from(ROUNDS);
-    let moments = [first, random.random::<f64>() / 2.0].map(|part| whole.mul_f64(part));
+    let mut parts = [(); KILLS].map(|()| random.random::<f64>() / 2.0);
+    parts[0] = first;
+    let moments = parts.map(|part| whole.mul_f64(part));
     let _told = OnFailure(format!(
         "round {round}, PGHA_SEED={seed}, killed after {moments:?}"
     ));

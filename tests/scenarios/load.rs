@@ -316,7 +316,7 @@ fn benches(lab: &Lab, poolers: &[(String, Config)]) -> Vec<Bench> {
         if index == 0 {
             lab.on(
                 pooler,
-                &format!("{pgbench}; $pgbench -i -q -s 2 >/dev/null 2>&1"),
+                &format!("{pgbench}; $pgbench -i -q -s 1 >/dev/null 2>&1"),
             );
         }
         let clients = part(CLIENTS);

@@ -31,122 +31,211 @@ mod switchover_kill;
 mod watch;
 mod witness;
 
+use std::sync::{PoisonError, RwLock};
+
 use libtest_mimic::{Arguments, Trial};
 
-/// How many scenarios run at the same time unless `--test-threads` says otherwise. Each is hosts of a whole cluster at work
-/// side by side, under load; of two at once on two processors, what one measures is what the other leaves it.
-const AT_ONCE: usize = 1;
+/// How many scenarios run at the same time unless `--test-threads` says otherwise; each is the hosts of a whole cluster.
+const AT_ONCE: usize = 2;
+
+/// What may run beside a scenario.
+#[derive(Clone, Copy)]
+enum Beside {
+    /// It has time limits of its own, or loads both processors.
+    Nothing,
+    /// It waits most of the time, and limits nothing closely.
+    Others,
+}
+
+use Beside::{Nothing, Others};
 
 /// Those that hand their cluster on come before those that spoil it (see [`shelf`]).
-const SCENARIOS: &[(&str, fn())] = &[
-    ("a_second_apply_changes_nothing", again::changes_nothing),
+const SCENARIOS: &[(&str, Beside, fn())] = &[
     (
         "a_bootstrap_that_is_killed_is_finished_by_the_next",
+        Nothing,
         kill::at_random_moments,
     ),
     (
-        "drift_is_shown_alone_and_mended",
-        drift::is_shown_alone_and_mended,
-    ),
-    (
-        "a_host_that_dies_stops_what_follows",
-        death::stops_what_follows,
-    ),
-    (
         "a_switchover_that_is_killed_ends_by_itself_before_the_decision",
+        Nothing,
         switchover_kill::before_the_decision,
     ),
     (
         "a_switchover_that_is_killed_ends_by_itself_after_the_decision",
+        Nothing,
         switchover_kill::after_the_decision,
     ),
     (
+        "a_switchover_goes_on_without_a_host_that_is_lost",
+        Nothing,
+        switchover_broken::goes_on,
+    ),
+    (
+        "ten_switchovers_in_a_row",
+        Nothing,
+        switchover::ten_in_a_row,
+    ),
+    (
         "switchover_gate_refuses_and_changes_nothing",
+        Others,
         switchover_gate::refuses_and_changes_nothing,
     ),
     (
+        "a_dead_primary_is_replaced_on_request",
+        Others,
+        failover::on_request,
+    ),
+    (
+        "a_dead_primary_is_replaced_and_poolers_follow",
+        Others,
+        failover::is_followed,
+    ),
+    (
+        "a_load_tells_what_clients_see",
+        Nothing,
+        switchover::load_tells,
+    ),
+    (
+        "a_second_apply_changes_nothing",
+        Nothing,
+        again::changes_nothing,
+    ),
+    (
+        "a_switchover_drains_as_it_is_told",
+        Nothing,
+        switchover_broken::drains,
+    ),
+    (
         "a_switchover_is_undone_where_the_candidate_fails",
+        Nothing,
         switchover_broken::candidate,
     ),
     (
         "a_switchover_is_undone_where_the_old_primary_fails",
+        Nothing,
         switchover_broken::old_primary,
     ),
     (
-        "a_switchover_goes_on_without_a_host_that_is_lost",
-        switchover_broken::goes_on,
-    ),
-    (
-        "a_switchover_drains_as_it_is_told",
-        switchover_broken::drains,
-    ),
-    ("ten_switchovers_in_a_row", switchover::ten_in_a_row),
-    (
-        "a_dead_primary_is_replaced_and_poolers_follow",
-        failover::is_followed,
-    ),
-    (
-        "a_dead_primary_is_replaced_on_request",
-        failover::on_request,
-    ),
-    ("a_primary_that_is_isolated_stops", failover::is_isolated),
-    ("a_failover_that_is_killed_is_finished", failover::killed),
-    ("a_load_tells_what_clients_see", switchover::load_tells),
-    (
-        "a_cluster_starts_cold_in_every_order",
-        failover::starts_cold,
+        "drift_is_shown_alone_and_mended",
+        Others,
+        drift::is_shown_alone_and_mended,
     ),
     (
         "a_primary_that_has_been_replaced_gives_up",
+        Others,
         failover::gives_up,
     ),
-    ("a_way_back_that_is_killed_is_finished", rejoin::killed),
-    ("an_old_primary_comes_back", rejoin::old_primary),
-    ("a_member_comes_back_whatever_it_has", rejoin::other_data),
     (
-        "a_switchover_is_undone_where_the_disk_is_full",
-        switchover_broken::no_room,
+        "a_cluster_starts_cold_in_every_order",
+        Others,
+        failover::starts_cold,
     ),
-    ("a_primary_dies_with_its_host_or_its_disk", failover::dies),
-    ("a_switchover_and_back", switchover::and_back),
     (
-        "a_restart_keeps_the_order_of_hot_standby",
-        restart::in_the_order_that_hot_standby_demands,
+        "a_failover_that_is_killed_is_finished",
+        Others,
+        failover::killed,
+    ),
+    (
+        "a_primary_that_is_isolated_stops",
+        Others,
+        failover::is_isolated,
+    ),
+    (
+        "a_way_back_that_is_killed_is_finished",
+        Others,
+        rejoin::killed,
+    ),
+    ("an_old_primary_comes_back", Others, rejoin::old_primary),
+    (
+        "a_member_comes_back_whatever_it_has",
+        Others,
+        rejoin::other_data,
+    ),
+    (
+        "a_primary_dies_with_its_host_or_its_disk",
+        Others,
+        failover::dies,
     ),
     (
         "a_witness_lets_two_members_fail_over",
+        Others,
         witness::lets_two_fail_over,
     ),
-    ("a_host_finds_the_primary", watch::finds_the_primary),
-    ("two_applies_do_not_interleave", kill::two_at_once),
-    ("bare_hosts_become_a_cluster_as_root", bootstrap::as_root),
+    (
+        "a_host_that_dies_stops_what_follows",
+        Others,
+        death::stops_what_follows,
+    ),
+    (
+        "a_restart_keeps_the_order_of_hot_standby",
+        Others,
+        restart::in_the_order_that_hot_standby_demands,
+    ),
+    ("a_host_finds_the_primary", Others, watch::finds_the_primary),
+    ("two_applies_do_not_interleave", Others, kill::two_at_once),
+    (
+        "bare_hosts_become_a_cluster_as_root",
+        Others,
+        bootstrap::as_root,
+    ),
     (
         "bare_hosts_become_a_cluster_on_debian_11",
+        Others,
         releases::debian_11,
     ),
     (
         "bare_hosts_become_a_cluster_on_debian_13",
+        Others,
         releases::debian_13,
     ),
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",
+        Others,
         bootstrap::as_a_user_with_sudo,
     ),
     (
         "an_inventory_is_taken_literally_and_nothing_leaks",
+        Others,
         literal::is_literal_and_leaks_nothing,
     ),
     (
         "hosts_that_are_refused_stay_as_they_are",
+        Others,
         refused::leaves_hosts_as_they_are,
     ),
-    ("a_kept_plan_is_refused_when_stale", bootstrap::stale_plan),
-    ("a_fourth_member_joins", members::a_fourth),
+    (
+        "a_kept_plan_is_refused_when_stale",
+        Others,
+        bootstrap::stale_plan,
+    ),
+    ("a_fourth_member_joins", Others, members::a_fourth),
     (
         "a_new_order_or_primary_changes_nothing",
+        Others,
         members::reordered_and_switched_over,
     ),
+    (
+        "a_switchover_is_undone_where_the_disk_is_full",
+        Nothing,
+        switchover_broken::no_room,
+    ),
+    ("a_switchover_and_back", Nothing, switchover::and_back),
 ];
+
+/// Held by every scenario: for itself, or with others.
+static TURN: RwLock<()> = RwLock::new(());
+
+/// Runs a scenario in its turn.
+fn run(beside: Beside, scenario: fn()) {
+    // A scenario that failed has spoilt nothing but itself.
+    let (_alone, _with_others);
+    match beside {
+        Nothing => _alone = TURN.write().unwrap_or_else(PoisonError::into_inner),
+        Others => _with_others = TURN.read().unwrap_or_else(PoisonError::into_inner),
+    }
+    scenario();
+}
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -156,9 +245,9 @@ fn main() {
     }
     let trials = SCENARIOS
         .iter()
-        .map(|&(name, scenario)| {
+        .map(|&(name, beside, scenario)| {
             Trial::test(name, move || {
-                scenario();
+                run(beside, scenario);
                 Ok(())
             })
         })

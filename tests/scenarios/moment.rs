@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 use crate::lab::{Lab, Running};
@@ -22,6 +24,29 @@ pub enum Moment {
     Began(&'static str, usize),
     /// It was finished for the nth time.
     Finished(&'static str, usize),
+}
+
+/// A third of these moments, or what is more than that, chosen at random; all of them with `PGHA_ALL=1`. `PGHA_SEED` repeats a
+/// choice. Each costs two runs.
+pub fn some_of(moments: &[Moment]) -> Vec<Moment> {
+    if std::env::var_os("PGHA_ALL").is_some() {
+        return moments.to_vec();
+    }
+    let seed = seed();
+    eprintln!("PGHA_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    // One of every three neighbours, so that they are spread over the run.
+    let chosen = moments
+        .chunks(3)
+        .map(|chunk| chunk[random.random_range(..chunk.len())]);
+    chosen.collect()
+}
+
+/// `PGHA_SEED`, which repeats what was chosen at random; else another one each time.
+pub fn seed() -> u64 {
+    let given = std::env::var("PGHA_SEED");
+    let given = given.ok().and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(rand::random)
 }
 
 impl<'a> Run<'a> {
