@@ -390,7 +390,8 @@ const BAD: &[Bad] = &[
 ];
 
 pub fn refuses_and_changes_nothing() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    // The sizes below are for a log that is short yet.
+    let lab = Lab::converged(TWO_POOLERS);
     let addresses = HOSTS.map(|host| (format!("{{{host}}}"), lab.address(host)));
     let filled = |text: &str| {
         addresses
