@@ -29,6 +29,11 @@ pub fn old_primary() {
 /// It was stopped cleanly before another was promoted: nothing is lost, and nobody is asked. The other standby follows, too.
 fn attaches(lab: &Lab) {
     lab.on("node1", "systemctl stop postgresql@15-main");
+    // As a crash may leave it: the number in it is another process's by now.
+    let old = format!(
+        "(runuser -u postgres -- sleep 300 >/dev/null 2>&1 & echo $!) >{DATA}/postmaster.pid"
+    );
+    lab.on("node1", &old);
     promote(lab, "node2");
     // First who would follow the old one again.
     lab.pgha("rejoin", &["node3"]).exits(0);
@@ -320,6 +325,8 @@ pub fn killed() {
     is_back(&lab, "node1", "node2");
     clean::is(&lab, "node2");
 
+    // Of what was copied before.
+    lab.on("node3", &format!("rm -rf {DATA}.kept-*"));
     let began = Instant::now();
     lab.pgha("rebuild", &["node3", "--discard", "node3"])
         .exits(0);
