@@ -33,6 +33,7 @@ pub fn a_fourth() {
             "/var/lib/postgresql/.pgpass",
             "/usr/local/lib/pgha/find-primary",
             "/usr/local/lib/pgha/member",
+            "/usr/local/lib/pgha/rejoin",
             "/var/lib/postgresql/.ssh/known_hosts",
             "configuration of postgres",
         ] {
