@@ -258,13 +258,13 @@ pub fn killed() {
         Finished("service", 4),
     ];
     let mut old = "node1";
-    for moment in moment::some_of(&moments) {
+    for moment in moment::some_of(&moments, 3) {
         let new = if old == "node1" { "node2" } else { "node1" };
         eprintln!("killed at {moment:?}");
         let load = Load::start(&lab);
         lab.on(old, "systemctl stop postgresql@15-main");
         let mut run = Run::start(&lab, "failover", &["--to", new]);
-        run.wait_for(moment);
+        run.wait_for(*moment);
         run.process.kill();
         lab.pgha("failover", &["--to", new]).exits(0);
         load.wait_for_writes(load.now());

@@ -26,20 +26,18 @@ pub enum Moment {
     Finished(&'static str, usize),
 }
 
-/// A third of these moments, or what is more than that, chosen at random; all of them with `PGHA_ALL=1`. `PGHA_SEED` repeats a
-/// choice. Each costs two runs.
-pub fn some_of(moments: &[Moment]) -> Vec<Moment> {
+/// One of every `of` neighbours among these, chosen at random, so that they are spread over the whole; all of them with
+/// `PGHA_ALL=1`. `PGHA_SEED` repeats a choice.
+pub fn some_of<T>(all: &[T], of: usize) -> Vec<&T> {
     if std::env::var_os("PGHA_ALL").is_some() {
-        return moments.to_vec();
+        return all.iter().collect();
     }
     let seed = seed();
     eprintln!("PGHA_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    // One of every three neighbours, so that they are spread over the run.
-    let chosen = moments
-        .chunks(3)
-        .map(|chunk| chunk[random.random_range(..chunk.len())]);
-    chosen.collect()
+    all.chunks(of)
+        .map(|chunk| &chunk[random.random_range(..chunk.len())])
+        .collect()
 }
 
 /// `PGHA_SEED`, which repeats what was chosen at random; else another one each time.
