@@ -66,14 +66,16 @@ pub(super) fn check(
     let mut problems = differences(&members);
     problems.extend(shared_addresses(&members));
     problems.extend(shared_ids(&members));
-    problems.extend(witnesses(&members, &is_in));
+    let witnesses: Vec<&Loaded> = members
+        .iter()
+        .copied()
+        .filter(|loaded| is_in(&loaded.host.name, "witness"))
+        .collect();
+    problems.extend(one_apart(&witnesses, &is_in));
     for variable in ["cluster_initial_primary", "cluster_preferred_primary"] {
         problems.extend(no_member(variable, first, &nodes));
     }
-    let witnesses = members
-        .iter()
-        .filter(|loaded| is_in(&loaded.host.name, "witness"));
-    problems.extend(too_few_to_be_alone(first, nodes.len() + witnesses.count()));
+    problems.extend(too_few_to_be_alone(first, nodes.len() + witnesses.len()));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -147,13 +149,8 @@ fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
 }
 
 /// A witness that is a member, and more than one.
-fn witnesses(members: &[&Loaded], is_in: &dyn Fn(&str, &str) -> bool) -> Vec<Problem> {
-    let named: Vec<&Loaded> = members
-        .iter()
-        .copied()
-        .filter(|loaded| is_in(&loaded.host.name, "witness"))
-        .collect();
-    let both = named
+fn one_apart(witnesses: &[&Loaded], is_in: &dyn Fn(&str, &str) -> bool) -> Vec<Problem> {
+    let both = witnesses
         .iter()
         .filter(|loaded| is_in(&loaded.host.name, "postgres"));
     let mut problems: Vec<Problem> = both
@@ -166,7 +163,7 @@ fn witnesses(members: &[&Loaded], is_in: &dyn Fn(&str, &str) -> bool) -> Vec<Pro
             .hint("take it out of one of the two; a host in `pgbouncer` may be the witness")
         })
         .collect();
-    if let [first, second, ..] = named[..] {
+    if let [first, second, ..] = witnesses {
         problems.push(
             Problem::input(format!(
                 "`{}` and `{}` are in the group `witness`, and one is enough",

@@ -44,11 +44,15 @@ pub fn successor(
         let server = world.get(name)?.server.as_ref()?;
         server.in_recovery.then_some((name, server))
     });
-    let (able, unable): (Vec<_>, Vec<_>) =
-        standbys.partition(|(name, server)| unfit(priority(name), server).is_none());
-    if let Some((name, server)) = unable.iter().find(|(name, _)| Some(*name) == asked)
-        && let Some(why) = unfit(priority(name), server)
-    {
+    let mut able = Vec::new();
+    let mut unable = Vec::new();
+    for (name, server) in standbys {
+        match unfit(priority(name), server) {
+            None => able.push((name, server)),
+            Some(why) => unable.push((name, why)),
+        }
+    }
+    if let Some((name, why)) = unable.iter().find(|(name, _)| Some(*name) == asked) {
         return Err(Problem::refused(format!(
             "`{name}` cannot become the primary: {why}"
         )));
@@ -60,9 +64,7 @@ pub fn successor(
     let Some((best, furthest)) = best else {
         let why: Vec<String> = unable
             .iter()
-            .filter_map(|(name, server)| {
-                Some(format!("`{name}`: {}", unfit(priority(name), server)?))
-            })
+            .map(|(name, why)| format!("`{name}`: {why}"))
             .collect();
         return Err(
             Problem::refused("no standby that answers can become the primary")

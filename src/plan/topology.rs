@@ -186,10 +186,9 @@ fn replaced(
         Some(name)
     });
     let recorded = recorded.filter(|name| servers().all(|(running, _)| running != *name));
-    let stopped = names.iter().find(|name| {
-        let data = world.get(*name).and_then(|facts| facts.data.as_ref());
-        data.is_some_and(|data| !data.standby_signal)
-    });
+    let stopped = names
+        .iter()
+        .find(|name| data(name).is_some_and(|data| !data.standby_signal));
     let dead = recorded
         .filter(|name| names.contains(name))
         .or(stopped)

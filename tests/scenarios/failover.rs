@@ -21,10 +21,7 @@ pub fn is_followed() {
     let load = Load::start(&lab);
     lab.kill_host("pooler2");
     let died = load.now();
-    lab.on(
-        "node1",
-        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
-    );
+    lab.kill_postgresql("node1");
     let primary = promoted(&lab, &["node2", "node3"]);
     is_led_to(&lab, "pooler1", primary);
     lab.start_host("pooler2");
@@ -185,10 +182,7 @@ pub fn on_request() {
         until(|| (lab.sql("node1", standbys) == left).then_some(()));
     }
     load.wait_for_writes(load.now());
-    lab.on(
-        "node1",
-        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
-    );
+    lab.kill_postgresql("node1");
     let dry = lab
         .pgha("failover", &["--to", "node2", "--dry-run"])
         .exits(0);

@@ -219,6 +219,14 @@ impl Lab {
         docker(&["kill", &self.container(host)]).exits(0);
     }
 
+    /// Ends every process of a node's PostgreSQL at once, and keeps it down.
+    pub fn kill_postgresql(&self, node: &str) {
+        self.on(
+            node,
+            "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
+        );
+    }
+
     /// Freezes a host: it neither answers nor says that it does not.
     pub fn freeze_host(&self, host: &str) {
         docker(&["pause", &self.container(host)]).exits(0);

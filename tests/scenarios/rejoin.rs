@@ -427,10 +427,8 @@ fn follows_again(lab: &Lab, node: &str, primary: &str) {
 }
 
 fn kill(lab: &Lab, node: &str) {
-    lab.on(
-        node,
-        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main; rm -f /run/pgha-guard-off",
-    );
+    lab.kill_postgresql(node);
+    lab.on(node, "rm -f /run/pgha-guard-off");
 }
 
 /// The transaction that would be the next, of a server that is stopped and has recovered.

@@ -53,7 +53,7 @@ pub fn lets_two_fail_over() {
     lab.assert_converged();
 
     let load = Load::start(&lab);
-    dies(&lab, "node2");
+    lab.kill_postgresql("node2");
     promoted(&lab, &["node1"]);
     is_led_to(&lab, "pooler1", "node1");
     load.wait_for_writes(load.now());
@@ -101,17 +101,10 @@ fn cut_off_is_not_promoted(lab: &Lab) {
 /// The witness is gone, and then the primary: who sees nobody may be the one that is cut off. It is promoted on request.
 fn alone_is_not_promoted(lab: &Lab) {
     lab.kill_host("witness1");
-    dies(lab, "node1");
+    lab.kill_postgresql("node1");
     std::thread::sleep(LONG_ENOUGH);
     assert_eq!(clean::primaries(lab), Vec::<String>::new());
     lab.pgha("failover", &[]).exits(0);
     lab.start_host("witness1");
     comes_back(lab, "node1", "node2");
-}
-
-fn dies(lab: &Lab, node: &str) {
-    lab.on(
-        node,
-        "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
-    );
 }
