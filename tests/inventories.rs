@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pgha::facts::{Release, bare};
 use pgha::inventory::{self, Inventory, Sources, Way};
-use pgha::plan::{Declaration, Plan};
+use pgha::plan::{Declaration, Intent, Plan};
 use pgha::playbook::{self, Playbook};
 use pgha::problem::Source;
 use pgha::resource;
@@ -72,9 +72,7 @@ fn bootstrap(example: &str) -> Plan {
         engine: &engine,
         limit: None,
         allow_restart_primary: false,
-        handover: None,
-        failover: None,
-        returning: None,
+        intent: Intent::Converge,
     };
     let questions = declaration
         .questions()

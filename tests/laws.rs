@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pgha::facts::{Facts, Path, Release, Role, Setting, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
-use pgha::plan::{Action, Declaration, Plan};
+use pgha::plan::{Action, Declaration, Intent, Plan};
 use pgha::playbook::{self, Playbook};
 use pgha::postgres::setting::parse;
 use pgha::problem::{Problems, Source};
@@ -103,9 +103,7 @@ impl Site {
             engine: &self.engine,
             limit: None,
             allow_restart_primary: self.allow_restart_primary,
-            handover: None,
-            failover: None,
-            returning: None,
+            intent: Intent::Converge,
         }
     }
 

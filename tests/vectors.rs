@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use pgha::facts::{Facts, Path, Probe, Probes, Release, Server, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
-use pgha::plan::{Action, Change, Condition, Declaration, Failover, Handover, Plan, Returning};
+use pgha::plan::{
+    Action, Change, Condition, Declaration, Failover, Handover, Intent, Plan, Returning,
+};
 use pgha::playbook::{self, Playbook};
 use pgha::problem::{Problems, Source};
 use pgha::render;
@@ -73,6 +75,18 @@ struct Given {
     repeats: bool,
     #[serde(default)]
     hosts: Map<String, Value>,
+}
+
+impl Given {
+    fn intent(&self) -> Intent {
+        match (&self.handover, &self.failover, &self.returning) {
+            (None, None, None) => Intent::Converge,
+            (Some(handover), None, None) => Intent::Handover(handover.clone()),
+            (None, Some(failover), None) => Intent::Failover(failover.clone()),
+            (None, None, Some(returning)) => Intent::Returning(returning.clone()),
+            _ => panic!("a plan is for one thing"),
+        }
+    }
 }
 
 fn debian_12() -> Release {
@@ -433,9 +447,7 @@ impl Vector {
             engine: &self.engine,
             limit: self.given.limit.clone(),
             allow_restart_primary: self.given.allow_restart_primary,
-            handover: self.given.handover.clone(),
-            failover: self.given.failover.clone(),
-            returning: self.given.returning.clone(),
+            intent: self.given.intent(),
         }
     }
 

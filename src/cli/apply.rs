@@ -8,7 +8,7 @@ use clap::Args;
 use super::interrupt::{self, unless_asked};
 use super::out;
 use super::plan::{Common, Prepared};
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Change, Intent, Plan};
 use crate::problem::{Kind, Problem, Problems};
 use crate::render;
 use crate::render::progress::Ending;
@@ -88,7 +88,7 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
         leave(fleet, &events).await;
         return Err(stale(&kept, &plan));
     }
-    if plan.bootstrap && (common.returning.is_some() || common.failover.is_some()) {
+    if plan.bootstrap && matches!(common.intent, Intent::Failover(_) | Intent::Returning(_)) {
         leave(fleet, &events).await;
         return Err(Problem::refused("there is no cluster on these hosts yet")
             .hint("`pgha apply` makes it")

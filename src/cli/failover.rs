@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::apply::converge;
 use super::manner::Manner;
-use crate::plan::Failover;
+use crate::plan::{Failover, Intent};
 use crate::problem::{Problem, Problems};
 
 const FAILOVER: &str = "failover.yml";
@@ -45,7 +45,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
             .hint("say how it was made sure that the old primary takes no writes: `--fenced-by \"powered off\"`")
             .into());
     }
-    common.failover = Some(Failover {
+    common.intent = Intent::Failover(Failover {
         candidate: arguments.to.clone(),
         fenced_by: arguments.fenced_by,
     });

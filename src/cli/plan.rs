@@ -9,7 +9,7 @@ use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
 use crate::facts::{Facts, Probes, Release};
-use crate::plan::{Declaration, Failover, Handover, Plan, Returning};
+use crate::plan::{Declaration, Intent, Plan};
 use crate::problem::{Kind, Problem, Problems};
 use crate::render::plan::{PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
@@ -38,15 +38,8 @@ pub struct Common {
     /// Do not show how the content of files changes
     #[arg(long)]
     pub no_diff: bool,
-    /// A change of primary, asked for by a verb of its own.
     #[arg(skip)]
-    pub handover: Option<Handover>,
-    /// A dead primary's replacement, asked for by a verb of its own.
-    #[arg(skip)]
-    pub failover: Option<Failover>,
-    /// A member that is to come back, asked for by a verb of its own.
-    #[arg(skip)]
-    pub returning: Option<Returning>,
+    pub intent: Intent,
     /// A plan without changes is not worth a word: another one follows.
     #[arg(skip)]
     pub only_changes: bool,
@@ -96,9 +89,7 @@ impl Common {
             verbose: false,
             diff: false,
             no_diff: false,
-            handover: None,
-            failover: None,
-            returning: None,
+            intent: Intent::Converge,
             only_changes: false,
         }
     }
@@ -136,9 +127,7 @@ pub struct Prepared {
     instructions: Instructions,
     questions: BTreeMap<String, BTreeMap<Release, Probes>>,
     allow_restart_primary: bool,
-    handover: Option<Handover>,
-    failover: Option<Failover>,
-    returning: Option<Returning>,
+    intent: Intent,
     /// Why hosts are missing from a plan that goes on without them.
     pub absent: Vec<Problem>,
 }
@@ -156,9 +145,7 @@ impl Prepared {
             instructions,
             questions: BTreeMap::new(),
             allow_restart_primary: common.allow_restart_primary,
-            handover: common.handover.clone(),
-            failover: common.failover.clone(),
-            returning: common.returning.clone(),
+            intent: common.intent.clone(),
             absent: Vec::new(),
         };
         prepared.questions = prepared.declaration().questions()?;
@@ -172,22 +159,20 @@ impl Prepared {
             engine: &self.instructions.engine,
             limit: self.loaded.limit.clone(),
             allow_restart_primary: self.allow_restart_primary,
-            handover: self.handover.clone(),
-            failover: self.failover.clone(),
-            returning: self.returning.clone(),
+            intent: self.intent.clone(),
         }
     }
 
     /// From now on the primary's role goes to this member. Once it has gone there, the one that had it before is another.
     pub fn settle_on(&mut self, candidate: &str) {
-        if let Some(handover) = &mut self.handover {
+        if let Intent::Handover(handover) = &mut self.intent {
             handover.candidate = Some(candidate.to_owned());
         }
     }
 
     /// What is looked at from now on is what the plan has made. A copy that was asked for is not asked for again.
     pub fn settle(&mut self) {
-        if let Some(returning) = &mut self.returning {
+        if let Intent::Returning(returning) = &mut self.intent {
             returning.rebuild = false;
         }
     }
@@ -250,37 +235,36 @@ impl Prepared {
         if problems.is_empty() {
             return declaration.plan(world, &self.loaded.secrets);
         }
-        if self.returning.is_some() || self.failover.is_some() {
+        match &self.intent {
+            Intent::Converge => Err(Problems(problems)),
             // They are for times when hosts are down. Who is missed is found out by what needs it, and the others are told.
-            let returning = self.returning.as_ref().map(|returning| &returning.member);
-            let (own, others) = problems.into_iter().partition::<Vec<_>, _>(|problem| {
-                problem.host.is_some() && problem.host.as_ref() == returning
-            });
-            if !own.is_empty() {
-                return Err(Problems(own));
-            }
-            let plan = declaration.plan(world, &self.loaded.secrets);
-            self.absent = others;
-            return plan;
-        }
-        if self.handover.is_none() {
-            return Err(Problems(problems));
-        }
-        // A handover needs every host, and says all that forbids it at once; what is left of one is finished without
-        // those that are gone.
-        let plan = declaration.plan(world, &self.loaded.secrets);
-        match plan {
-            Ok(plan) if plan.decision().is_none() => {
-                self.absent = problems;
-                Ok(plan)
-            }
-            planned => {
-                problems.extend(planned.err().into_iter().flat_map(|found| found.0));
-                for problem in &mut problems {
-                    problem.kind = Kind::Refused;
+            Intent::Failover(_) | Intent::Returning(_) => {
+                let returning = self.intent.returning().map(|returning| &returning.member);
+                let (own, others) = problems.into_iter().partition::<Vec<_>, _>(|problem| {
+                    problem.host.is_some() && problem.host.as_ref() == returning
+                });
+                if !own.is_empty() {
+                    return Err(Problems(own));
                 }
-                Err(Problems(problems))
+                let plan = declaration.plan(world, &self.loaded.secrets);
+                self.absent = others;
+                plan
             }
+            // A handover needs every host, and says all that forbids it at once; what is left of one is finished without
+            // those that are gone.
+            Intent::Handover(_) => match declaration.plan(world, &self.loaded.secrets) {
+                Ok(plan) if plan.decision().is_none() => {
+                    self.absent = problems;
+                    Ok(plan)
+                }
+                planned => {
+                    problems.extend(planned.err().into_iter().flat_map(|found| found.0));
+                    for problem in &mut problems {
+                        problem.kind = Kind::Refused;
+                    }
+                    Err(Problems(problems))
+                }
+            },
         }
     }
 }

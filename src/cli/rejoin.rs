@@ -9,7 +9,7 @@ use clap::Args;
 use super::apply::{Ended, Mode, converge};
 use super::manner::Manner;
 use super::plan::Common;
-use crate::plan::Returning;
+use crate::plan::{Intent, Returning};
 use crate::problem::{Kind, Problem, Problems};
 use crate::render;
 use crate::resource::is_rewind;
@@ -120,7 +120,7 @@ impl Arguments {
         let mut common = self.manner.common(&self.inventory, playbook);
         // pgha's own programs are not what is of interest now.
         common.no_diff = true;
-        common.returning = Some(returning.clone());
+        common.intent = Intent::Returning(returning.clone());
         common.only_changes = playbook == SAVE;
         common
     }

@@ -1,7 +1,7 @@
 //! `pgha switchover` and `pgha failback`: the primary's role goes to another member, and clients of the poolers wait a
 //! moment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -11,11 +11,11 @@ use super::apply::{close, finished, leave, left, make, print_json, summary, turn
 use super::interrupt::unless_asked;
 use super::manner::Manner;
 use super::plan::{Common, Prepared};
-use crate::plan::{Drain, Handover, Plan};
+use crate::plan::{Drain, Handover, Intent, Plan};
 use crate::problem::{Kind, Problem, Problems};
 use crate::render;
 use crate::run::events::{Event, Events, Purpose};
-use crate::run::history::End;
+use crate::run::history::{End, Past};
 use crate::run::{Fleet, Journal, Report, Undone, history, stall};
 use crate::size;
 
@@ -61,20 +61,13 @@ struct How {
 }
 
 impl How {
-    fn common(
-        &self,
-        inventory: &Path,
-        playbook: &'static str,
-        candidate: Option<String>,
-    ) -> Common {
-        let mut common = self.manner.common(inventory, playbook);
-        common.handover = Some(Handover {
+    fn handover(&self, candidate: Option<String>) -> Intent {
+        Intent::Handover(Handover {
             candidate,
             max_lag: self.max_lag,
             pause_timeout: self.pause_timeout,
             drain: self.drain,
-        });
-        common
+        })
     }
 }
 
@@ -84,9 +77,11 @@ impl How {
 /// Bad input, a gate that refuses, or a run that failed.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let Arguments { inventory, to, how } = arguments;
-    let common = how.common(&inventory, SWITCHOVER, Some(to.clone()));
+    let mut common = how.manner.common(&inventory, SWITCHOVER);
     common.inputs.load()?.member(&to)?;
-    hand_over(common, how.manner.dry_run).await
+    common.intent = how.handover(Some(to));
+    let unfinished = history::unfinished(&inventory, &HANDOVERS)?;
+    hand_over(common, unfinished, how.manner.dry_run).await
 }
 
 /// `pgha failback`; gives the exit code.
@@ -95,24 +90,25 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
 /// As [`run`].
 pub async fn failback(arguments: Failback) -> Result<u8, Problems> {
     let Failback { inventory, how } = arguments;
-    let mut common = how.common(&inventory, FAILBACK, None);
+    let mut common = how.manner.common(&inventory, FAILBACK);
     let preferred = common.inputs.load()?.inventory.cluster.preferred_primary;
-    if let Some(handover) = &mut common.handover {
-        handover.candidate = match preferred {
-            Some(preferred) => Some(preferred),
-            // After the promotion the member “before” is the other one: what was begun is finished, and not turned round.
-            None => history::unfinished(&inventory, &HANDOVERS)?
-                .filter(|past| past.planned("playbook") == Some(FAILBACK))
-                .and_then(|past| past.candidate()),
-        };
-    }
-    hand_over(common, how.manner.dry_run).await
+    let unfinished = history::unfinished(&inventory, &HANDOVERS)?;
+    // After the promotion the member “before” is the other one: what was begun is finished, and not turned round.
+    let begun = unfinished.as_ref();
+    let begun = begun.filter(|past| past.planned("playbook") == Some(FAILBACK));
+    common.intent = how.handover(preferred.or_else(|| begun?.candidate()));
+    hand_over(common, unfinished, how.manner.dry_run).await
 }
 
-async fn hand_over(common: Common, dry_run: bool) -> Result<u8, Problems> {
+/// `unfinished`: an earlier one that did not come to its end.
+async fn hand_over(
+    common: Common,
+    unfinished: Option<Past>,
+    dry_run: bool,
+) -> Result<u8, Problems> {
     let began = Instant::now();
     let events = super::listen(common.verbose);
-    let cut_off = history::unfinished(&common.inputs.inventory, &HANDOVERS)?
+    let cut_off = unfinished
         .filter(|past| past.end() == End::CutOff)
         .and_then(|past| past.candidate());
     let journal = Journal::of(&events);
@@ -241,7 +237,7 @@ async fn wait_for_the_timers(
     let mut refused = Vec::new();
     for candidate in [plan.primary.clone(), plan.candidate().to_owned()] {
         let mut common = common.clone();
-        if let Some(handover) = &mut common.handover {
+        if let Intent::Handover(handover) = &mut common.intent {
             handover.candidate = Some(candidate.clone());
         }
         let tidied = async {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::load::{Inputs, Which};
 use super::out;
-use crate::plan::Declaration;
+use crate::plan::{Declaration, Intent};
 use crate::problem::Problems;
 use crate::words::count;
 
@@ -34,9 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
         engine: &instructions.engine,
         limit: None,
         allow_restart_primary: false,
-        handover: None,
-        failover: None,
-        returning: None,
+        intent: Intent::Converge,
     }
     .questions()?;
     let hosts = loaded.inventory.hosts.len();

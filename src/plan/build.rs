@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lint::lint;
 use super::walk::Walk;
-use super::{Failover, Handover, Plan, Returning, Topology};
+use super::{Intent, Plan, Topology};
 use crate::facts::{Facts, Probe, Probes, Release, bare};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
@@ -20,12 +20,7 @@ pub struct Declaration<'a> {
     /// Hosts that may be changed; `None`: all.
     pub limit: Option<BTreeSet<String>>,
     pub allow_restart_primary: bool,
-    /// A change of primary, if one was asked for.
-    pub handover: Option<Handover>,
-    /// A dead primary's replacement, if one was asked for.
-    pub failover: Option<Failover>,
-    /// A member that is to come back, if one was named.
-    pub returning: Option<Returning>,
+    pub intent: Intent,
 }
 
 impl Declaration<'_> {

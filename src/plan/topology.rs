@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Declaration, Failover};
+use super::{Declaration, Failover, Intent};
 use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Problem, Problems};
+use crate::words::list;
 
 /// The cluster's shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -62,15 +63,12 @@ impl Topology {
         world: &BTreeMap<String, Facts>,
     ) -> Result<Self, Problems> {
         let Declaration {
-            inventory,
-            handover,
-            failover,
-            ..
+            inventory, intent, ..
         } = declaration;
         let names = inventory.group("postgres");
-        let replaced = match failover {
-            Some(failover) => replaced(inventory, world, failover)?,
-            None => None,
+        let replaced = match intent {
+            Intent::Failover(failover) => replaced(inventory, world, failover)?,
+            _ => None,
         };
         let (primary, exists) = match &replaced {
             Some((dead, _)) => (dead.clone(), true),
@@ -102,12 +100,12 @@ impl Topology {
                 name: name.clone(),
             })
             .collect();
-        let candidate = match handover {
-            None => replaced.map(|(_, successor)| successor),
-            Some(handover) => match &handover.candidate {
+        let candidate = match intent {
+            Intent::Handover(handover) => match &handover.candidate {
                 Some(candidate) => Some(candidate.clone()),
                 None => previous(world, &primary)?,
             },
+            _ => replaced.map(|(_, successor)| successor),
         };
         let candidate = candidate.filter(|candidate| *candidate != primary);
         if let Some(stranger) = candidate.as_ref().filter(|name| !names.contains(name)) {
@@ -289,7 +287,7 @@ fn primary(
                 .hint("one of the standbys must be promoted before the cluster can be converged"),
         ),
         _ => Err(Problem::refused(format!(
-            "{} all hold a stopped primary's data",
+            "{} each hold a stopped primary's data",
             list(&stopped.iter().map(|(name, _)| *name).collect::<Vec<_>>())
         ))
         .hint("start the one that is right by hand; pgha does not choose between them")),
@@ -416,12 +414,4 @@ fn node_ids(
             (name.clone(), id)
         })
         .collect())
-}
-
-fn list(names: &[&String]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(" and ")
 }

@@ -81,9 +81,7 @@ impl<'a> Walk<'a> {
             secrets: self.secrets,
             now: Time::Planned(self.changes),
             allow_restart_primary: self.declaration.allow_restart_primary,
-            handover: self.declaration.handover.as_ref(),
-            failover: self.declaration.failover.as_ref(),
-            returning: self.declaration.returning.as_ref(),
+            intent: &self.declaration.intent,
         }
     }
 
@@ -94,7 +92,7 @@ impl<'a> Walk<'a> {
             "candidate" => Ok(self.topology.candidate.iter().cloned().collect()),
             "outgoing" => Ok(self.topology.outgoing.iter().cloned().collect()),
             "returning" => {
-                let returning = self.declaration.returning.iter();
+                let returning = self.declaration.intent.returning().into_iter();
                 let named = returning.map(|returning| returning.member.clone());
                 Ok(named
                     .filter(|name| *name != self.topology.primary)

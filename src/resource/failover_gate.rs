@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
-use crate::plan::{place, reached};
+use crate::plan::{Intent, place, reached};
 use crate::postgres::synchronous::Synchronous;
 use crate::problem::Problem;
 use crate::words::list;
@@ -23,7 +23,8 @@ impl Resource for FailoverGate {
     }
 
     fn refusals(&self, view: &View<'_>) -> Vec<Problem> {
-        let (Some(failover), Some(dead)) = (view.failover, &view.topology.outgoing) else {
+        let (Intent::Failover(failover), Some(dead)) = (view.intent, &view.topology.outgoing)
+        else {
             return Vec::new();
         };
         if view.world.contains_key(dead) || failover.fenced_by.is_some() {
@@ -38,7 +39,8 @@ impl Resource for FailoverGate {
     }
 
     fn warnings(&self, view: &View<'_>) -> Vec<String> {
-        let (Some(failover), Some(dead)) = (view.failover, &view.topology.outgoing) else {
+        let (Intent::Failover(failover), Some(dead)) = (view.intent, &view.topology.outgoing)
+        else {
             return Vec::new();
         };
         let mut told = vec![loss(view, dead)];
@@ -59,8 +61,13 @@ impl Resource for FailoverGate {
             .filter(|name| *name != dead && !view.world.contains_key(*name))
             .collect();
         if !missing.is_empty() {
+            let has = if missing.len() == 1 {
+                "it has"
+            } else {
+                "they have"
+            };
             told.push(format!(
-                "{} could not be asked how far it has got",
+                "{} could not be asked how far {has} got",
                 list(&missing)
             ));
         }

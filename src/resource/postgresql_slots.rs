@@ -32,7 +32,8 @@ impl PostgresqlSlots {
                 Some(members) => members.contains(&member.name),
                 None => {
                     let comes_back = view
-                        .returning
+                        .intent
+                        .returning()
                         .is_some_and(|returning| returning.member == member.name);
                     view.is_primary() && (comes_back || !view.is_former_primary(&member.name))
                 }

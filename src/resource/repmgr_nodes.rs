@@ -20,7 +20,7 @@ fn wanted(view: &View<'_>, name: &str, seen: &NodeRecord) -> NodeRecord {
     let is_primary = name == view.topology.primary;
     let server = view.world.get(name).and_then(|facts| facts.server.as_ref());
     // In a handover the old primary is down, and about to run again.
-    let runs = is_primary || server.is_some() || view.handover.is_some();
+    let runs = is_primary || server.is_some() || view.intent.handover().is_some();
     NodeRecord {
         // A dead primary is none any more; a standby that is down may only be so for a moment.
         active: runs || (seen.active && seen.kind != "primary"),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, Path, Probe, Server, Time};
 use crate::inventory::{Inventory, Variables};
-use crate::plan::{Failover, Handover, Returning, Topology};
+use crate::plan::{Intent, Topology};
 use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
 
@@ -31,12 +31,7 @@ pub struct View<'a> {
     pub now: Time,
     /// Whether the user allowed a restart of the primary.
     pub allow_restart_primary: bool,
-    /// A change of primary, if one was asked for.
-    pub handover: Option<&'a Handover>,
-    /// A dead primary's replacement, if one was asked for.
-    pub failover: Option<&'a Failover>,
-    /// A member that is to come back, if one was named.
-    pub returning: Option<&'a Returning>,
+    pub intent: &'a Intent,
 }
 
 impl<'a> View<'a> {

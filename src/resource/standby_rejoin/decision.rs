@@ -48,7 +48,7 @@ impl Way {
 /// # Errors
 /// States in which no way is right without somebody's decision.
 pub fn decide(view: &View<'_>) -> Result<Option<Decision>, Problem> {
-    let anew = view.returning.is_some_and(|returning| returning.rebuild);
+    let anew = view.intent.returning().is_some_and(|asked| asked.rebuild);
     let primary = &view.topology.primary;
     let Some(data) = &view.facts().data else {
         return Ok(Some(Decision {

@@ -115,7 +115,7 @@ impl Resource for StandbyRejoin {
 
 /// What the decision needs of the member's log, and of the primary's, whoever that is.
 pub fn wal_probe(view: &View<'_>) -> Probe {
-    let returning = view.returning.map(|returning| returning.member.as_str());
+    let returning = view.intent.returning().map(|asked| asked.member.as_str());
     Probe::Wal {
         end: returning == Some(view.host),
     }
@@ -149,7 +149,7 @@ fn rebuild(view: &View<'_>, draft: Draft) -> Result<Draft, Problem> {
         .hint("name the directory itself in `postgresql_data_directory`"));
     }
     enough_room(view)?;
-    let discard = view.returning.is_some_and(|returning| returning.discard);
+    let discard = view.intent.returning().is_some_and(|asked| asked.discard);
     let (what, then) = match discard {
         true => ("removed", ["discard"].as_slice()),
         false => ("kept beside it, with the time in its name", [].as_slice()),
@@ -170,7 +170,8 @@ fn saved<'v>(view: &View<'v>) -> Option<&'v Saved> {
 /// Whether what would be given up may be.
 fn agreed(view: &View<'_>, decision: &Decision) -> Result<(), Problem> {
     let accepted = view
-        .returning
+        .intent
+        .returning()
         .is_some_and(|returning| returning.accept_data_loss);
     let primary = &view.topology.primary;
     let problem = match decision.lost {

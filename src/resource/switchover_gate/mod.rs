@@ -61,7 +61,7 @@ impl<'a> Gate<'a> {
         let topology = view.topology;
         Some(Self {
             view,
-            handover: view.handover?,
+            handover: view.intent.handover()?,
             candidate: topology.member(topology.candidate.as_deref()?)?,
             outgoing: topology.member(topology.outgoing.as_deref()?)?,
         })
