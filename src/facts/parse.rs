@@ -195,7 +195,7 @@ fn units(facts: &mut Facts, lines: &[String]) {
             main_pid: value("MainPID").parse().ok().filter(|pid| *pid != 0),
             started: time("ActiveEnterTimestamp"),
             changed: time("StateChangeTimestamp"),
-            needs_daemon_reload: value("NeedDaemonReload") == "yes",
+            needs_daemon_reload: value("NeedDaemonReload") == "yes" || !value("Unread").is_empty(),
         };
         if let Some(asked) = facts.unit_mut(id) {
             *asked = unit;

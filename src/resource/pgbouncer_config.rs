@@ -71,7 +71,7 @@ impl Resource for PgbouncerConfig {
             .unit_files
             .iter()
             .find(|path| view.path(path).modified() > unit.started);
-        if unit.needs_daemon_reload || older_than.is_some() {
+        if unit.needs_daemon_reload {
             draft = draft.op(Op::ReloadUnits);
         }
         if !unit.enabled {

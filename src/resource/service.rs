@@ -66,7 +66,7 @@ impl Resource for Service {
         let restart = self.newer(view, &self.restart_after, unit.started);
         let reload = self.newer(view, &self.reload_after, unit.changed);
         let mut draft = Draft::new(Action::Update);
-        if unit.needs_daemon_reload || restart.is_some_and(|path| is_of_systemd(path)) {
+        if unit.needs_daemon_reload {
             draft = draft.op(Op::ReloadUnits);
         }
         if let Some(enabled) = self.enabled
@@ -141,11 +141,6 @@ impl Resource for Service {
         unit.started = view.now;
         unit.changed = view.now;
     }
-}
-
-/// A unit file, or one that goes over it.
-fn is_of_systemd(path: &str) -> bool {
-    path.ends_with(".service") || path.contains("/systemd/system/")
 }
 
 fn on_off(value: bool) -> &'static str {

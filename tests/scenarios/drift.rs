@@ -156,6 +156,16 @@ const DRIFTS: &[Drift] = &[
         ],
         anew: &[],
     },
+    // What a run leaves that is cut off before systemd has read a new file.
+    Drift {
+        host: "node3",
+        by: Script(
+            "cd /etc/systemd/system; mv postgresql@15-main.service.d /root/; systemctl daemon-reload
+            mv /root/postgresql@15-main.service.d .",
+        ),
+        shown: &["node3: postgresql@15-main"],
+        anew: &[],
+    },
     Drift {
         host: "pooler1",
         by: Script("systemctl stop pgbouncer"),

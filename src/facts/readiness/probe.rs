@@ -95,9 +95,9 @@ fn tried(member: &AskedMember, peer: &Peer, out: &mut String) {
 
 fn server(member: &AskedMember) -> String {
     format!(
-        r#"if read -r pid <{pid_file} 2>/dev/null && [ -d "/proc/$pid" ]; then
+        r#"if read -r pid <{pid_file} && read -r command <"/proc/$pid/comm" && [ "$command" = postgres ]; then
   case $(cat "/proc/$pid/cgroup") in */{unit}.service*) echo "postmaster $pid unit" ;; *) echo "postmaster $pid stray" ;; esac
-fi
+fi 2>/dev/null
 if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
 as postgres env PGCONNECT_TIMEOUT=5 timeout 15 {psql} -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
 {ACTIVITY_SQL}PGHA_SQL
