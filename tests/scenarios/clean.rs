@@ -24,10 +24,10 @@ pub fn is(lab: &Lab, primary: &str) {
     is_quickly(lab, primary);
     let witnesses = group(lab, "witness");
     for witness in &witnesses {
-        // Its copy of the table is up to 15 s old.
+        // Its copy of the table is up to 15 s old, and before that its repmgrd may have to give up the former primary (20 s).
         let show =
             "until repmgr -f /etc/repmgr.conf cluster show >/dev/null 2>&1; do sleep 1; done";
-        lab.as_postgres(witness, &format!("timeout 30 sh -c '{show}' || :"));
+        lab.as_postgres(witness, &format!("timeout 60 sh -c '{show}' || :"));
     }
     for node in members(lab).union(&witnesses) {
         assert_eq!(lab.as_postgres(node, REPMGR), "", "on {node}");

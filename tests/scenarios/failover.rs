@@ -48,6 +48,15 @@ pub fn is_followed() {
     for pooler in ["pooler1", "pooler2"] {
         is_led_to(&lab, pooler, primary);
     }
+    let process = || {
+        lab.on(
+            "pooler1",
+            "systemctl show pgbouncer --property MainPID --value",
+        )
+    };
+    let before = process();
+    lab.on("pooler1", "systemctl kill --signal=KILL pgbouncer");
+    until(|| (![before.trim(), "0"].contains(&process().trim())).then_some(()));
 
     comes_back(&lab, "node1", primary);
     shelf::hand_on(lab);
@@ -159,6 +168,8 @@ pub fn is_isolated() {
 /// Before repmgrd does it: refused while the primary answers, and while it cannot be known that it takes no writes.
 pub fn on_request() {
     let lab = shelf::cluster(TWO_POOLERS);
+    // Its statistics are commits as well.
+    lab.set_variable("postgresql_settings: { autovacuum: 'off' }");
     never_by_itself(&lab);
     let healthy = lab.pgha("failover", &["--to", "node2"]).exits(3);
     assert!(
@@ -173,13 +184,9 @@ pub fn on_request() {
     );
 
     // Nobody has what is written last.
-    let load = Load::start(&lab);
+    let load = Load::start_writers(&lab);
     for (standby, left) in [("node3", "1"), ("node2", "0")] {
-        let nowhere = "alter system set primary_conninfo = 'host=127.0.0.1 port=1'";
-        lab.sql(standby, nowhere);
-        lab.sql(standby, "select pg_reload_conf()");
-        let standbys = "select count(*) from pg_stat_replication";
-        until(|| (lab.sql("node1", standbys) == left).then_some(()));
+        receives_nothing(&lab, standby, "node1", left);
     }
     load.wait_for_writes(load.now());
     lab.kill_postgresql("node1");
@@ -208,13 +215,14 @@ pub fn on_request() {
     let state = lab.try_on("node1", "systemctl is-active postgresql@15-main");
     assert_ne!(state.line(), "active");
 
-    // Whatever was acknowledged and is lost is among what is told.
+    // What was acknowledged and is lost is what is told, and what each writer waited for when it ended.
     let lost = seen.count_lost(&lab, "node2");
     let told = lab.pgha("rejoin", &["node1"]).exits(3);
     let count = told.stderr.split("does not have ").nth(1).unwrap();
     let count: usize = count.split(' ').next().unwrap().parse().unwrap();
     eprintln!("{lost} acknowledged writes are lost, of {count} commits");
-    assert!(0 < lost && lost <= count, "{lost} of {count}: {told}");
+    let most = lost + seen.writers.len();
+    assert!(0 < lost && (lost..=most).contains(&count), "{told}");
     comes_back(&lab, "node1", "node2");
 
     lab.kill_host("node2");
@@ -232,7 +240,40 @@ pub fn on_request() {
     let since = before(&lab, || lab.start_host("node2"));
     is_refused(&lab, "node2", &since);
     comes_back(&lab, "node2", primary);
+    beside_a_promotion(&lab, primary);
     shelf::hand_on(lab);
+}
+
+/// A standby is not connected to the primary any more, so that this many are left.
+pub fn receives_nothing(lab: &Lab, standby: &str, primary: &str, left: &str) {
+    let nowhere = "alter system set primary_conninfo = 'host=127.0.0.1 port=1'";
+    lab.sql(standby, nowhere);
+    lab.sql(standby, "select pg_reload_conf()");
+    let standbys = "select count(*) from pg_stat_replication";
+    until(|| (lab.sql(primary, standbys) == left).then_some(()));
+}
+
+/// Another standby was asked to be promoted before, and only now can be: nobody else is.
+fn beside_a_promotion(lab: &Lab, primary: &str) {
+    let late = ["node1", "node3"].into_iter().find(|node| *node != primary);
+    let late = late.unwrap();
+    let replay = |signal: &str| format!("pkill -{signal} -f '^postgres: .* startup'");
+    lab.on(late, &replay("STOP"));
+    lab.sql(late, "select pg_promote(false)");
+    lab.kill_postgresql(primary);
+    let refused = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(10));
+            lab.on(late, &replay("CONT"));
+        });
+        lab.pgha("failover", &["--to", "node2"]).exits(1)
+    });
+    let meanwhile = format!("{late} takes writes: it was promoted meanwhile");
+    assert!(refused.stderr.contains(&meanwhile), "{refused}");
+    assert_eq!(clean::primaries(lab), [late]);
+    lab.pgha("failover", &[]).exits(0);
+    clean::leads(lab, late);
+    comes_back(lab, primary, late);
 }
 
 /// pgha is killed in the middle of a failover: the same again finishes it.
@@ -456,7 +497,7 @@ fn followed(lab: &Lab, primary: &str) {
     });
 }
 
-fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(mut look: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -223,7 +223,7 @@ impl Lab {
     pub fn kill_postgresql(&self, node: &str) {
         self.on(
             node,
-            "systemctl kill --signal=KILL postgresql@15-main; systemctl stop postgresql@15-main",
+            "systemctl kill --signal=KILL 'postgresql@*-main.service'; systemctl stop 'postgresql@*-main.service'",
         );
     }
 

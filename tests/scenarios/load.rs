@@ -61,12 +61,24 @@ struct Bench {
 impl<'a> Load<'a> {
     /// Starts it, and returns once everybody is at work.
     pub fn start(lab: &'a Lab) -> Self {
+        Self::start_with(lab, true)
+    }
+
+    /// The writers alone: every commit is one of theirs.
+    pub fn start_writers(lab: &'a Lab) -> Self {
+        Self::start_with(lab, false)
+    }
+
+    fn start_with(lab: &'a Lab, pgbench: bool) -> Self {
         let names = lab.names();
         let poolers = configs(lab, "pooler", &names);
         let members = configs(lab, "members", &names);
         let runtime = Runtime::new().unwrap();
         runtime.block_on(prepare(&poolers[0].1));
-        let benches = benches(lab, &poolers);
+        let benches = match pgbench {
+            true => benches(lab, &poolers),
+            false => Vec::new(),
+        };
         let shared = Shared {
             began: Instant::now(),
             seen: Arc::default(),

@@ -61,20 +61,42 @@ impl<'a> Run<'a> {
 
     /// Waits for a moment; panics if the run ends before.
     pub fn wait_for(&mut self, moment: Moment) {
+        let what = format!("{moment:?}");
+        let come = self.wait(&what, |events| moment.has_come(events).then_some(()));
+        if let Err(code) = come {
+            let (events, stderr) = (told(&self.events()), self.stderr());
+            panic!("it ended with {code} before {what}:\n{events}{stderr}");
+        }
+    }
+
+    /// Waits until a step is finished that is not among these; `None`: the run came to its end without one.
+    pub fn wait_for_another_than(&mut self, steps: &[String]) -> Option<String> {
+        let another = self.wait("another step", |events| {
+            let finished = events
+                .iter()
+                .filter(|event| event["event"] == "step_finished");
+            let mut finished =
+                finished.map(|event| format!("{}: {}", event["host"], event["step"]));
+            finished.find(|step| !steps.contains(step))
+        });
+        another.map_err(|code| assert_eq!(code, 0)).ok()
+    }
+
+    /// Waits until this is found in its events; the code of a run that ends before.
+    fn wait<T>(&mut self, what: &str, find: impl Fn(&[Value]) -> Option<T>) -> Result<T, i32> {
         let since = Instant::now();
         loop {
             // Looked at first, so that nothing can have been written since.
             let ended = self.process.ended();
             let events = self.events();
-            if moment.has_come(&events) {
-                return;
+            if let Some(found) = find(&events) {
+                return Ok(found);
             }
             if let Some(code) = ended {
-                let (events, stderr) = (told(&events), self.stderr());
-                panic!("it ended with {code} before {moment:?}:\n{events}{stderr}");
+                return Err(code);
             }
             let is_late = since.elapsed() > Duration::from_secs(120);
-            assert!(!is_late, "no {moment:?}:\n{}", told(&events));
+            assert!(!is_late, "no {what}:\n{}", told(&events));
             std::thread::sleep(Duration::from_millis(1));
         }
     }

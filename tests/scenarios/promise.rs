@@ -59,6 +59,11 @@ fn server(lab: &Lab, node: &str) {
     );
 }
 
+/// The lab's witness, if it has one.
+fn witness(lab: &Lab) -> Option<String> {
+    lab.names().into_values().find(|name| name == "witness1")
+}
+
 /// Passwords everywhere, and nobody but the members replicates.
 fn access(lab: &Lab, node: &str, nodes: &[&str]) {
     let open = "select * from pg_hba_file_rules where error is not null
@@ -66,15 +71,20 @@ fn access(lab: &Lab, node: &str, nodes: &[&str]) {
         or (auth_method <> 'reject' and address in ('all', '0.0.0.0', '::'))
         or (auth_method = 'peer' and (type <> 'local' or user_name <> '{postgres}'))";
     assert_eq!(lab.sql(node, open), "");
-    let mut members: Vec<String> = nodes.iter().map(|node| lab.address(node)).collect();
-    members.sort();
-    for database in ["replication", "repmgr"] {
+    let addresses = |hosts: &[&str]| {
+        let mut addresses: Vec<String> = hosts.iter().map(|host| lab.address(host)).collect();
+        addresses.sort();
+        addresses
+    };
+    let witness = witness(lab);
+    let repmgrs: Vec<&str> = nodes.iter().copied().chain(witness.as_deref()).collect();
+    for (database, hosts) in [("replication", nodes), ("repmgr", &repmgrs)] {
         let admitted = format!(
             "select address from pg_hba_file_rules where '{database}' = any(database) order by address"
         );
         assert_eq!(
             lab.sql(node, &admitted),
-            members.join("\n"),
+            addresses(hosts).join("\n"),
             "{database} on {node}"
         );
     }
@@ -141,6 +151,7 @@ fn sudo(lab: &Lab, node: &str) {
 
 fn repmgr(lab: &Lab, node: &str, nodes: &[&str], primary: &str) {
     let registered = "select node_name, type, active from repmgr.nodes order by node_name";
+    let witness = witness(lab).map(|name| format!("{name}|witness|t"));
     let expected: Vec<String> = nodes
         .iter()
         .map(|node| {
@@ -153,6 +164,7 @@ fn repmgr(lab: &Lab, node: &str, nodes: &[&str], primary: &str) {
                 }
             )
         })
+        .chain(witness)
         .collect();
     assert_eq!(
         lab.sql_in(node, "repmgr", registered),

@@ -1,12 +1,16 @@
 //! A member comes back: attached, rewound or copied anew, and what only it had is given up only once that was agreed to.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::failover::{self, is_led_to};
 use crate::lab::{Hosts, Lab, Ran};
+use crate::moment::Run;
 use crate::{clean, shelf};
 
 const DATA: &str = "/var/lib/postgresql/15/main";
+
+/// A host's own.
+const ARCHIVE: &str = "/var/lib/postgresql/archive";
 
 /// Commits that only the old primary has.
 const COMMITS: u32 = 7;
@@ -24,6 +28,7 @@ pub fn old_primary() {
     is_copied_where_it_cannot_be_rewound(&lab);
     is_copied_where_timelines_only_look_the_same(&lab);
     rewinds_with_log_of_others(&lab);
+    rewinds_with_log_of_an_archive(&lab);
 }
 
 /// It was stopped cleanly before another was promoted: nothing is lost, and nobody is asked. The other standby follows, too.
@@ -106,21 +111,37 @@ fn is_copied_where_it_cannot_be_rewound(lab: &Lab) {
 
 /// The log before the fork is gone from the old primary, but not from the others.
 fn rewinds_with_log_of_others(lab: &Lab) {
-    lab.sql("node3", "checkpoint");
-    lab.sql("node3", "select pg_switch_wal()");
-    diverge(lab, "node3", "node1", lose_the_oldest);
-    lab.pgha("rejoin", &["node3"]).exits(3);
+    rewinds_with_fetched_log(lab, "node3", "node1", "rm", "node");
+}
+
+/// The log before the fork is gone from the old primary, and `restore_command` has it.
+fn rewinds_with_log_of_an_archive(lab: &Lab) {
+    lab.set_variable(&format!(
+        "postgresql_settings: {{ restore_command: 'cp {ARCHIVE}/%f %p' }}"
+    ));
+    lab.pgha("apply", &[]).exits(0);
+    let archive = format!("mv -t {ARCHIVE}");
+    rewinds_with_fetched_log(lab, "node1", "node2", &archive, "archive");
+}
+
+/// The old primary's oldest log is taken away `by` this, and fetched `from` there.
+fn rewinds_with_fetched_log(lab: &Lab, old: &str, new: &str, by: &str, from: &str) {
+    lab.sql(old, "checkpoint");
+    lab.sql(old, "select pg_switch_wal()");
+    diverge(lab, old, new, |lab, node| take_the_oldest(lab, node, by));
+    lab.pgha("rejoin", &[old]).exits(3);
     let back = lab
-        .pgha("rejoin", &["node3", "--accept-data-loss", "--verbose"])
+        .pgha("rejoin", &[old, "--accept-data-loss", "--verbose"])
         .exits(0);
     assert!(back.stdout.contains("comes back by: rewind"), "{back}");
-    assert!(back.stderr.contains("is fetched from node"), "{back}");
-    is_back(lab, "node3", "node1");
-    clean::is(lab, "node1");
+    let fetched = format!("is fetched from {from}");
+    assert!(back.stderr.contains(&fetched), "{back}");
+    is_back(lab, old, new);
+    clean::is(lab, new);
 }
 
 /// A node is killed, and of its log only the segment in which it made its last checkpoint is there, and what came after.
-fn lose_the_oldest(lab: &Lab, node: &str) {
+fn take_the_oldest(lab: &Lab, node: &str, by: &str) {
     lab.sql(node, "checkpoint");
     kill(lab, node);
     lab.on(
@@ -128,7 +149,7 @@ fn lose_the_oldest(lab: &Lab, node: &str) {
         &format!(
             "first=$(/usr/lib/postgresql/15/bin/pg_controldata {DATA} | sed -n 's/^Latest checkpoint.s REDO WAL file: *//p')
             cd {DATA}/pg_wal; older=$(ls | grep -E '^[0-9A-F]{{24}}$' | awk -v first=$first '$0 \"\" < first')
-            [ -n \"$older\" ] || exit 1; rm $older"
+            [ -n \"$older\" ] || exit 1; install -d -o postgres {ARCHIVE}; {by} $older"
         ),
     );
 }
@@ -313,9 +334,13 @@ pub fn killed() {
     let lab = shelf::cluster(Hosts::default());
     failover::never_by_itself(&lab);
     diverge(&lab, "node1", "node2", kill);
-    let arguments = ["node1", "--accept-data-loss"];
     let mut steps = Vec::new();
-    while let Some(step) = killed_after_a_step(&lab, &arguments, &steps) {
+    loop {
+        let mut run = Run::start(&lab, "rejoin", &["node1", "--accept-data-loss"]);
+        let Some(step) = run.wait_for_another_than(&steps) else {
+            break;
+        };
+        run.process.kill();
         assert_eq!(clean::primaries(&lab), ["node2"], "after {step}");
         steps.push(step);
     }
@@ -347,36 +372,6 @@ pub fn killed() {
     clean::is(&lab, "node2");
 }
 
-/// Kills the run after its first step that is not among these; `None` if it came to its end.
-fn killed_after_a_step(lab: &Lab, arguments: &[&str], steps: &[String]) -> Option<String> {
-    let runs = lab.latest_run();
-    let mut run = lab.start("rejoin", arguments);
-    loop {
-        if let Some(code) = run.ended() {
-            assert_eq!(code, 0);
-            return None;
-        }
-        if lab.latest_run() != runs {
-            let text = std::fs::read_to_string(lab.latest_run().join("events.jsonl"));
-            let text = text.unwrap_or_default();
-            let events = text
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok());
-            let mut finished =
-                events.filter(|event: &serde_json::Value| event["event"] == "step_finished");
-            let step = finished.find_map(|event| {
-                let step = format!("{}: {}", event["host"], event["step"]);
-                (!steps.contains(&step)).then_some(step)
-            });
-            if step.is_some() {
-                run.kill();
-                return step;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
 /// Another takes the old primary's place; poolers follow.
 fn promote(lab: &Lab, new: &str) {
     assert_eq!(lab.sql(new, "select pg_promote()"), "t");
@@ -384,7 +379,7 @@ fn promote(lab: &Lab, new: &str) {
 }
 
 /// `new` is promoted, and `old` goes on as if it were cut off, to this `end`; its first transaction that `new` does not have.
-fn diverge(lab: &Lab, old: &str, new: &str, end: fn(&Lab, &str)) -> u32 {
+fn diverge(lab: &Lab, old: &str, new: &str, end: impl FnOnce(&Lab, &str)) -> u32 {
     lab.sql(old, "create table if not exists own (what text)");
     lab.on(old, "touch /run/pgha-guard-off");
     lab.sql(old, "alter system set autovacuum = off");

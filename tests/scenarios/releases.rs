@@ -1,7 +1,8 @@
 //! The other releases of Debian that pgha knows, from bare hosts: other versions of everything.
 
+use crate::failover::receives_nothing;
 use crate::lab::{Hosts, Lab};
-use crate::promise;
+use crate::{clean, promise};
 
 pub fn debian_11() {
     bootstraps("debian-11");
@@ -14,6 +15,7 @@ pub fn debian_13() {
 fn bootstraps(os: &'static str) {
     let lab = Lab::up(Hosts {
         nodes: 2,
+        witness: true,
         os,
         bare: true,
         ..Hosts::default()
@@ -21,4 +23,33 @@ fn bootstraps(os: &'static str) {
     lab.pgha("apply", &[]).exits(0);
     promise::is_kept(&lab, &["node1", "node2"], "node1");
     lab.assert_converged();
+    fails_over_and_back(&lab);
+}
+
+/// A primary with a commit that nobody else has dies, comes back by a rewind, and is the primary again.
+fn fails_over_and_back(lab: &Lab) {
+    receives_nothing(lab, "node2", "node1", "0");
+    lab.sql("node1", "create table own ()");
+    lab.kill_postgresql("node1");
+    lab.pgha("failover", &[]).exits(0);
+    clean::leads(lab, "node2");
+
+    let refused = lab.pgha("rejoin", &["node1"]).exits(3);
+    assert!(
+        refused.stderr.contains("`node2` does not have"),
+        "{refused}"
+    );
+    let dry = ["node1", "--accept-data-loss", "--dry-run"];
+    let dry = lab.pgha("rejoin", &dry).exits(0);
+    assert!(dry.stdout.contains("comes back by: rewind"), "{dry}");
+    lab.pgha("rejoin", &["node1", "--accept-data-loss"])
+        .exits(0);
+    clean::is(lab, "node2");
+    lab.pgha("rebuild", &["node1"]).exits(0);
+    // As a pooler does it whose clients wait for a dead primary.
+    let anew = "systemctl kill --signal=KILL pgbouncer; systemctl restart pgbouncer";
+    lab.on("pooler1", anew);
+    assert_eq!(promise::query(lab, "select 1"), "1");
+    lab.pgha("switchover", &["--to", "node1"]).exits(0);
+    clean::is(lab, "node1");
 }

@@ -1,10 +1,12 @@
 //! Two members cannot know which of them is cut off; a witness can.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::failover::{comes_back, is_led_to, promoted};
+use crate::failover::{comes_back, is_led_to, promoted, until};
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
+use crate::moment::Moment::Finished;
+use crate::moment::Run;
 use crate::switchover::streams;
 use crate::{clean, state};
 
@@ -48,10 +50,16 @@ pub fn lets_two_fail_over() {
 
     cut_off_is_not_promoted(&lab);
 
+    // It is killed once the other one has been promoted.
+    let mut run = Run::start(&lab, "switchover", &["--to", "node2"]);
+    run.wait_for(Finished("standby_promotion", 1));
+    run.process.kill();
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
+    streams(&lab, "node1");
     clean::is(&lab, "node2");
     lab.assert_converged();
 
+    is_watched(&lab, "node2");
     let load = Load::start(&lab);
     lab.kill_postgresql("node2");
     promoted(&lab, &["node1"]);
@@ -61,6 +69,16 @@ pub fn lets_two_fail_over() {
     comes_back(&lab, "node2", "node1");
 
     alone_is_not_promoted(&lab);
+}
+
+/// Waits until the witness's repmgrd has found the primary, by itself; before, it would not agree to a promotion.
+fn is_watched(lab: &Lab, primary: &str) {
+    let node = "select node_id from repmgr.nodes where type = 'primary'";
+    let node = lab.sql_in(primary, "repmgr", node);
+    let watched = "select repmgr.get_upstream_node_id()";
+    let began = Instant::now();
+    until(|| (lab.sql_in("witness1", "repmgr", watched) == node).then_some(()));
+    eprintln!("the witness watches {primary} after {:?}", began.elapsed());
 }
 
 fn fails_over(lab: &Lab, how: &str) {
