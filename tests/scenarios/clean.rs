@@ -90,7 +90,7 @@ fn lead(lab: &Lab, pooler: &str) -> String {
     app.unwrap()[column("host")].to_owned()
 }
 
-fn members(lab: &Lab) -> BTreeSet<String> {
+pub fn members(lab: &Lab) -> BTreeSet<String> {
     group(lab, "node")
 }
 

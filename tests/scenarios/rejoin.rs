@@ -264,10 +264,11 @@ fn strange(lab: &Lab) {
 /// It was promoted after the primary: nobody but its owner can say which is right.
 fn ahead(lab: &Lab) {
     lab.on("pooler1", "systemctl stop pgha-follow");
-    lab.on("node1", "touch /run/pgha-guard-off");
+    // What it has begun to look at, it would find even after this.
+    lab.on("node1", "systemctl stop pgha-guard");
     assert_eq!(lab.sql("node3", "select pg_promote()"), "t");
     lab.on("node3", "systemctl stop postgresql@15-main");
-    lab.on("node1", "rm /run/pgha-guard-off");
+    lab.on("node1", "systemctl start pgha-guard");
     lab.on("pooler1", "systemctl start pgha-follow");
     let refused = lab.pgha("rejoin", &["node3"]).exits(3);
     assert!(

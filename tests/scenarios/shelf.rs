@@ -34,6 +34,13 @@ pub fn hand_on(lab: Lab) {
     lab.pgha("switchover", &["--to", "node1"]).exits(0);
     lab.assert_converged();
     clean::is(&lab, "node1");
+    // Copies of what members gave up stay until somebody removes them.
+    for member in clean::members(&lab) {
+        lab.on(
+            &member,
+            "rm -rf /var/lib/pgha/diverged /var/lib/postgresql/*/*.kept-*",
+        );
+    }
     fs::remove_dir_all(lab.dir.join(".pgha")).unwrap();
     SHELF.lock().unwrap().push(lab);
 }
