@@ -22,7 +22,7 @@ psql -XAtqd repmgr -c \"select 'paused' where repmgr.repmgrd_is_paused()\"";
 #[track_caller]
 pub fn is(lab: &Lab, primary: &str) {
     is_quickly(lab, primary);
-    let witnesses = group(lab, "witness");
+    let witnesses = witnesses(lab);
     for witness in &witnesses {
         // Its copy of the table is up to 15 s old, and before that its repmgrd may have to give up the former primary (20 s).
         let show =
@@ -92,6 +92,10 @@ fn lead(lab: &Lab, pooler: &str) -> String {
 
 pub fn members(lab: &Lab) -> BTreeSet<String> {
     group(lab, "node")
+}
+
+pub fn witnesses(lab: &Lab) -> BTreeSet<String> {
+    group(lab, "witness")
 }
 
 fn poolers(lab: &Lab) -> BTreeSet<String> {

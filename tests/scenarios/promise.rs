@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::clean;
 use crate::lab::Lab;
 
 /// Asserts all of it, for a cluster of these nodes behind `pooler1`.
@@ -59,11 +60,6 @@ fn server(lab: &Lab, node: &str) {
     );
 }
 
-/// The lab's witness, if it has one.
-fn witness(lab: &Lab) -> Option<String> {
-    lab.names().into_values().find(|name| name == "witness1")
-}
-
 /// Passwords everywhere, and nobody but the members replicates.
 fn access(lab: &Lab, node: &str, nodes: &[&str]) {
     let open = "select * from pg_hba_file_rules where error is not null
@@ -76,8 +72,9 @@ fn access(lab: &Lab, node: &str, nodes: &[&str]) {
         addresses.sort();
         addresses
     };
-    let witness = witness(lab);
-    let repmgrs: Vec<&str> = nodes.iter().copied().chain(witness.as_deref()).collect();
+    let witnesses = clean::witnesses(lab);
+    let witnesses = witnesses.iter().map(String::as_str);
+    let repmgrs: Vec<&str> = nodes.iter().copied().chain(witnesses).collect();
     for (database, hosts) in [("replication", nodes), ("repmgr", &repmgrs)] {
         let admitted = format!(
             "select address from pg_hba_file_rules where '{database}' = any(database) order by address"
@@ -151,7 +148,7 @@ fn sudo(lab: &Lab, node: &str) {
 
 fn repmgr(lab: &Lab, node: &str, nodes: &[&str], primary: &str) {
     let registered = "select node_name, type, active from repmgr.nodes order by node_name";
-    let witness = witness(lab).map(|name| format!("{name}|witness|t"));
+    let witnesses = clean::witnesses(lab).into_iter();
     let expected: Vec<String> = nodes
         .iter()
         .map(|node| {
@@ -164,7 +161,7 @@ fn repmgr(lab: &Lab, node: &str, nodes: &[&str], primary: &str) {
                 }
             )
         })
-        .chain(witness)
+        .chain(witnesses.map(|name| format!("{name}|witness|t")))
         .collect();
     assert_eq!(
         lab.sql_in(node, "repmgr", registered),

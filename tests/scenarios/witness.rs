@@ -71,7 +71,7 @@ pub fn lets_two_fail_over() {
     alone_is_not_promoted(&lab);
 }
 
-/// Waits until the witness's repmgrd has found the primary, by itself; before, it would not agree to a promotion.
+/// The witness's repmgrd finds the primary by itself. That it still watches the former one forbids no promotion.
 fn is_watched(lab: &Lab, primary: &str) {
     let node = "select node_id from repmgr.nodes where type = 'primary'";
     let node = lab.sql_in(primary, "repmgr", node);
