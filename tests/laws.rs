@@ -13,7 +13,7 @@ use pgha::postgres::setting::parse;
 use pgha::problem::{Problems, Source};
 use pgha::resource;
 use pgha::secret::Secrets;
-use pgha::template::Engine;
+use pgha::template::{Engine, Program};
 
 const INVENTORY: &str = "
 all:
@@ -78,7 +78,15 @@ impl Site {
         Self {
             inventory,
             playbook,
-            engine: Engine::new(|name| shipped("templates", name)),
+            engine: Engine::new(
+                |name| shipped("templates", name),
+                |name| {
+                    shipped("programs", name).map(|source| Program {
+                        text: source.text.clone(),
+                        shipped: true,
+                    })
+                },
+            ),
             secrets,
             allow_restart_primary: true,
         }

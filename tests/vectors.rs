@@ -28,7 +28,7 @@ use pgha::problem::{Problems, Source};
 use pgha::render;
 use pgha::resource;
 use pgha::secret::{Form, Secrets, Text, marker};
-use pgha::template::Engine;
+use pgha::template::{Engine, Program};
 use pgha::yaml;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -421,10 +421,19 @@ impl Vector {
                 .retain(|step| !given.without.contains(&step.kind.text));
         }
         let templates = given.templates.clone();
-        let engine = Engine::new(move |name| match templates.get(name) {
-            Some(text) => Some(source(name, text.clone())),
-            None => shipped("templates", name),
-        });
+        let engine = Engine::new(
+            move |name| match templates.get(name) {
+                Some(text) => Some(source(name, text.clone())),
+                None => shipped("templates", name),
+            },
+            move |name| {
+                let source = shipped("programs", name)?;
+                Some(Program {
+                    text: source.text.clone(),
+                    shipped: true,
+                })
+            },
+        );
         let mut secrets = inventory.secrets.clone();
         for (name, secret) in &given.secrets {
             secrets.insert(name, secret);
@@ -618,6 +627,7 @@ fn outcome(name: &str) -> String {
 
     let options = render::plan::PlanOptions {
         diff: true,
+        full: false,
         verbose: true,
         colours: false,
         width: 100,

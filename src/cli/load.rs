@@ -16,9 +16,10 @@ use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
 use crate::run::secrets;
 use crate::secret::Secrets;
-use crate::template::Engine;
+use crate::template::{Engine, Program};
 
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
+pub static PROGRAMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/programs");
 pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// Bytes; more is no file that a person wrote.
@@ -320,21 +321,40 @@ impl Which {
             }
             (None, None) => ("site.yml".to_owned(), None),
         };
-        let beside = folder.clone();
+        let (beside, programs) = (folder.clone(), folder.clone());
         let playbook = playbook::parse(&entry, resource::NAMES, &move |name| {
             let own = beside
                 .as_ref()
                 .and_then(|folder| read(&folder.join(name)).ok());
             own.or_else(|| embedded(&PLAYBOOKS, name, "playbooks"))
         })?;
-        let engine = Engine::new(move |name| {
-            let own = folder.as_ref().and_then(|folder| {
-                read(&folder.join("templates").join(name))
-                    .or_else(|_| read(&folder.join("../templates").join(name)))
-                    .ok()
-            });
-            own.or_else(|| embedded(&TEMPLATES, name, "templates"))
-        });
+        let engine = Engine::new(
+            move |name| {
+                let own = folder.as_ref().and_then(|folder| {
+                    read(&folder.join("templates").join(name))
+                        .or_else(|_| read(&folder.join("../templates").join(name)))
+                        .ok()
+                });
+                own.or_else(|| embedded(&TEMPLATES, name, "templates"))
+            },
+            move |name| {
+                let shipped = PROGRAMS
+                    .get_file(name)
+                    .and_then(|file| file.contents_utf8());
+                let own = programs.as_ref().and_then(|folder| {
+                    read(&folder.join("programs").join(name))
+                        .or_else(|_| read(&folder.join("../programs").join(name)))
+                        .ok()
+                });
+                // What was exported and left as it was is still pgha's own.
+                let text =
+                    own.map_or_else(|| shipped.map(str::to_owned), |own| Some(own.text.clone()))?;
+                Some(Program {
+                    shipped: shipped == Some(&text),
+                    text,
+                })
+            },
+        );
         Ok(Instructions { playbook, engine })
     }
 }

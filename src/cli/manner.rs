@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::apply::Mode;
 use super::load::Which;
-use super::plan::Common;
+use super::plan::{Common, Diff};
 
 #[derive(Args)]
 pub struct Manner {
@@ -16,6 +16,10 @@ pub struct Manner {
     /// Look at everything, and show what would be done; nothing is changed
     #[arg(long)]
     pub dry_run: bool,
+    /// Show how the content of files changes; `full`: that of pgha's own programs too
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
+        default_value_t = Diff::Short, default_missing_value = "short")]
+    diff: Diff,
     /// As JSON
     #[arg(long)]
     pub json: bool,
@@ -30,6 +34,7 @@ impl Manner {
         let mut common = Common::of(inventory);
         common.inputs.extra_vars.clone_from(&self.extra_vars);
         common.which = Which::shipped(playbook);
+        common.diff = self.diff;
         common.json = self.json;
         common.verbose = self.verbose;
         common

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
@@ -32,9 +32,10 @@ pub struct Common {
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     pub verbose: bool,
-    /// Show how the content of files changes (the default)
-    #[arg(long, overrides_with = "no_diff")]
-    diff: bool,
+    /// Show how the content of files changes; `full`: that of pgha's own programs too
+    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
+        default_value_t = Diff::Short, default_missing_value = "short", overrides_with = "no_diff")]
+    pub diff: Diff,
     /// Do not show how the content of files changes
     #[arg(long)]
     pub no_diff: bool,
@@ -43,6 +44,14 @@ pub struct Common {
     /// A plan without changes is not worth a word: another one follows.
     #[arg(skip)]
     pub only_changes: bool,
+}
+
+/// How much of the content of files a plan shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Diff {
+    /// All but the text of programs that pgha ships, which are named with their hash.
+    Short,
+    Full,
 }
 
 #[derive(Args)]
@@ -87,7 +96,7 @@ impl Common {
             allow_restart_primary: false,
             json: false,
             verbose: false,
-            diff: false,
+            diff: Diff::Short,
             no_diff: false,
             intent: Intent::Converge,
             only_changes: false,
@@ -106,6 +115,7 @@ impl Common {
     pub fn text(&self, plan: &Plan, hosts: usize) -> String {
         let options = PlanOptions {
             diff: !self.no_diff,
+            full: self.diff == Diff::Full,
             verbose: self.verbose,
             colours: stdout_colours(),
             width: stdout_width(),

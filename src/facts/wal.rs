@@ -47,8 +47,9 @@ pub struct Saved {
 /// The script that [`parse`] reads the answers of. To find the `end` it reads all of the log since the last checkpoint.
 pub fn script(version: u16, data_directory: &str, port: u16, end: bool) -> String {
     format!(
-        "data={}\nbin=/usr/lib/postgresql/{version}/bin\nport={port}\nend={end}\n{}",
+        "data={}\nbin=/usr/lib/postgresql/{version}/bin\nport={port}\nend={end}\nas_postgres() {{ as postgres \"$@\"; }}\n{}{}",
         quote(data_directory),
+        include_str!("../../programs/control.sh"),
         include_str!("wal.sh")
     )
 }

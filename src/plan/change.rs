@@ -80,6 +80,9 @@ pub struct FileDiff {
     pub path: String,
     pub before: Before,
     pub after: Text,
+    /// The name of a program that is pgha's own and unchanged: known by that and its hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped: Option<String>,
 }
 
 /// What a file held before.

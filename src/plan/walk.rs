@@ -439,10 +439,14 @@ impl<'a> Walk<'a> {
     ) -> Result<Box<dyn Resource>, Problems> {
         let engine = self.declaration.engine;
         let arguments: Node = engine.node(declared, context)?;
-        resource::declare(kind, &arguments, &|template| {
-            let named = argument_of(&format!("`{template}`"), &arguments);
-            let span = named.unwrap_or_else(|| declared.span.clone());
-            engine.file(template, &span, context)
-        })
+        let place = |name: &str| {
+            let named = argument_of(&format!("`{name}`"), &arguments);
+            named.unwrap_or_else(|| declared.span.clone())
+        };
+        let files = resource::Files {
+            template: &|name| engine.file(name, &place(name), context),
+            program: &|name| engine.program(name, &place(name)),
+        };
+        resource::declare(kind, &arguments, files)
     }
 }

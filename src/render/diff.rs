@@ -1,9 +1,12 @@
 //! Contents of files as unified diffs.
 
+use sha2::{Digest, Sha256};
 use similar::{ChangeTag, TextDiff};
 
-use super::style::{Paint, Tone, clean};
+use super::style::{Paint, Tone, clean, clean_line};
 use crate::plan::{Before, FileDiff};
+use crate::resource::hex;
+use crate::words::count;
 
 /// The diff, complete, one string to a line. Of a new file whose name was just told, only the lines.
 pub(super) fn lines(diff: &FileDiff, subject: &str, paint: Paint) -> Vec<String> {
@@ -85,6 +88,23 @@ fn hunks(old: &str, new: &str, radius: usize, shows_places: bool, paint: Paint) 
         }
     }
     out
+}
+
+/// Of a program that is pgha's own: `pgha's own start-guard.sh, 65 lines, sha256 1a2b3c4d5e6f`.
+pub(super) fn shipped(diff: &FileDiff) -> Option<String> {
+    let name = diff.shipped.as_ref()?;
+    let text = diff.after.to_string();
+    let hash = hex(&Sha256::digest(text.as_bytes()));
+    let replaces = match diff.before {
+        Before::Absent => "",
+        Before::Content(_) | Before::NotYet | Before::Hidden => ", in place of one that differs",
+    };
+    let lines = count(text.lines().count(), "line");
+    Some(format!(
+        "pgha's own {}, {lines}, sha256 {}{replaces}",
+        clean_line(name),
+        &hash[..12]
+    ))
 }
 
 /// The same in one line: `+12 -3 lines`.

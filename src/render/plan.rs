@@ -13,8 +13,10 @@ pub use super::op::op_lines;
 /// How a plan is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
-    /// Contents of files, complete; else only how many lines differ.
+    /// Contents of files, complete but for pgha's own programs; else only how many lines differ.
     pub diff: bool,
+    /// Of pgha's own programs, too, which are known by name and hash otherwise.
+    pub full: bool,
     /// Guards too.
     pub verbose: bool,
     pub colours: bool,
@@ -161,7 +163,12 @@ fn change<'a>(
         "  {}",
         deed(change.action, &change.resource, &change.subject, paint)
     );
-    if change.step != change.subject {
+    let shipped = change.diff.as_ref().filter(|_| !options.full);
+    let shipped = shipped.and_then(|file| diff::shipped(file));
+    if let Some(told) = &shipped {
+        // It is known by its name and hash: one line is all of it.
+        head.push_str(&format!("  {told}"));
+    } else if change.step != change.subject {
         let step = paint.paint(Tone::Dim, format!("({})", clean_line(&change.step)));
         let fits = console::measure_text_width(&format!("{head}  {step}")) <= options.width;
         head.push_str(if fits { "  " } else { "\n    " });
@@ -189,7 +196,9 @@ fn change<'a>(
         );
     }
     if let Some(file) = &change.diff {
-        if options.diff {
+        if shipped.is_some() {
+            // Told already.
+        } else if options.diff {
             let (shown_on, shown): (&str, &FileDiff) = *files
                 .entry(file.path.as_str())
                 .or_insert((change.host.as_str(), file));
@@ -204,7 +213,8 @@ fn change<'a>(
             body.push(diff::summary(file));
         }
     }
-    for op in &change.ops {
+    let told = |op: &Op| shipped.is_some() && matches!(op, Op::WriteFile { .. });
+    for op in change.ops.iter().filter(|op| !told(op)) {
         body.extend(op_lines(op));
         body.extend(content_without_diff(change, op, options.diff));
     }

@@ -74,6 +74,7 @@ impl OneFile for AuthorizedKey {
             owner: self.owner.clone(),
             group: self.group.clone(),
             validate: None,
+            shipped: None,
         }
     }
 }

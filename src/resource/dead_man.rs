@@ -1,9 +1,10 @@
 //! `dead_man`: a timer on the host that brings the handover to an end if nothing more is heard of pgha, and the open
 //! connection that the critical section needs. What it does, and why it never makes a second primary, stands in
-//! `templates/member.sh.j2` and `templates/pooler.sh.j2`.
+//! `programs/switchover.sh` and `programs/pooler-failsafe.sh`.
 
 use serde::Deserialize;
 
+use super::programs::{FAILSAFE, POOLER_FAILSAFE, POOLER_SWITCHOVER, SWITCHOVER};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Unit};
 use crate::plan::Action;
@@ -26,12 +27,6 @@ enum Of {
     Pooler,
 }
 
-/// The script of a member's part in a handover.
-pub const MEMBER: &str = "/usr/local/lib/pgha/member";
-
-/// The script of a pooler's part.
-pub const POOLER: &str = "/usr/local/lib/pgha/pooler";
-
 impl DeadMan {
     fn unit(&self) -> &'static str {
         match self.of {
@@ -40,16 +35,25 @@ impl DeadMan {
         }
     }
 
-    fn script(&self) -> &'static str {
+    /// The program that is the timer.
+    fn timer(&self) -> &'static str {
         match self.of {
-            Of::Member => MEMBER,
-            Of::Pooler => POOLER,
+            Of::Member => FAILSAFE,
+            Of::Pooler => POOLER_FAILSAFE,
+        }
+    }
+
+    /// The program whose steps need the open connection.
+    fn steps(&self) -> &'static str {
+        match self.of {
+            Of::Member => SWITCHOVER,
+            Of::Pooler => POOLER_SWITCHOVER,
         }
     }
 
     /// What it has to know: a member its part, and whom to ask.
     fn arm(&self, view: &View<'_>) -> Vec<String> {
-        let mut argv = vec![self.script().to_owned(), "arm".to_owned()];
+        let mut argv = vec![self.timer().to_owned(), "arm".to_owned()];
         if self.of == Of::Pooler {
             argv.push(self.seconds.to_string());
             return argv;
@@ -100,14 +104,13 @@ impl Resource for DeadMan {
             )
             .hint("`when: outgoing` skips the step where nobody is replaced"));
         }
-        let run = |verb: &str| [self.script().to_owned(), verb.to_owned()];
         Ok(if self.armed {
             Draft::new(Action::Start)
                 .field("acts", None, format!("{} s from then", self.seconds))
                 .run("root", self.arm(view))
-                .run("root", run("open"))
+                .run("root", [self.steps(), "open"])
         } else {
-            Draft::new(Action::Stop).run("root", run("disarm"))
+            Draft::new(Action::Stop).run("root", [self.timer(), "disarm"])
         }
         .into())
     }

@@ -5,7 +5,8 @@
 use serde::Deserialize;
 
 use super::postgresql_server::stop;
-use super::standby_rejoin::{Lost, REJOIN, decide, wal_probe};
+use super::programs::REJOIN;
+use super::standby_rejoin::{Lost, decide, wal_probe};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Saved};
 use crate::plan::{Action, Shown};

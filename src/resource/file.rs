@@ -3,29 +3,72 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Declared, Draft, Resource, Templates, Verdict, View};
+use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Path, Probe, Time};
 use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
 use crate::problem::Problem;
 use crate::secret::Text;
 
 /// A file as it must be.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct File {
     pub path: String,
     /// Absent: a file that must not be there.
-    #[serde(default)]
     pub content: Option<String>,
-    #[serde(default = "public")]
     pub mode: String,
-    #[serde(default = "root")]
     pub owner: String,
-    #[serde(default = "root")]
     pub group: String,
     /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
-    #[serde(default)]
     pub validate: Option<Vec<String>>,
+    /// The name in `programs/` of a file that is pgha's own and unchanged: a plan names it and does not show its text.
+    pub shipped: Option<String>,
+}
+
+/// `file`: a file with the `content` given here, or with that of `src`, a file of `programs/` that nothing is evaluated in;
+/// without either, a file that must not be there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    path: String,
+    #[serde(default)]
+    content: Option<String>,
+    #[serde(default)]
+    src: Option<String>,
+    #[serde(default = "public")]
+    mode: String,
+    #[serde(default = "root")]
+    owner: String,
+    #[serde(default = "root")]
+    group: String,
+    #[serde(default)]
+    validate: Option<Vec<String>>,
+}
+
+impl Declared for Arguments {
+    type Whole = File;
+
+    fn complete(self, files: Files<'_>) -> Result<File, Problem> {
+        let (content, shipped) = match (self.content, self.src) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::input("a file has either `content` or `src`")
+                    .hint("`src` names a file of `programs/`, `content` is the text itself"));
+            }
+            (content, None) => (content, None),
+            (None, Some(src)) => {
+                let program = (files.program)(&src)?;
+                (Some(program.text), program.shipped.then_some(src))
+            }
+        };
+        Ok(File {
+            path: self.path,
+            content,
+            mode: self.mode,
+            owner: self.owner,
+            group: self.group,
+            validate: self.validate,
+            shipped,
+        })
+    }
 }
 
 pub fn public() -> String {
@@ -55,14 +98,15 @@ pub struct Template {
 impl Declared for Template {
     type Whole = File;
 
-    fn complete(self, templates: Templates<'_>) -> Result<File, Problem> {
+    fn complete(self, files: Files<'_>) -> Result<File, Problem> {
         Ok(File {
             path: self.path,
-            content: Some(templates(&self.src)?),
+            content: Some((files.template)(&self.src)?),
             mode: self.mode,
             owner: self.owner,
             group: self.group,
             validate: self.validate,
+            shipped: None,
         })
     }
 }
@@ -166,6 +210,7 @@ impl File {
                 _ => Before::Absent,
             },
             after: self.text(),
+            shipped: self.shipped.clone(),
         });
         if self.has_secrets() && !seen.is_absent() {
             draft = draft.field("content", Shown::Secret, Shown::Secret);
@@ -242,7 +287,8 @@ impl Resource for File {
     }
 
     fn probes(&self, _: &View<'_>) -> Vec<Probe> {
-        vec![if self.has_secrets() {
+        // Of pgha's own programs the hash says whether they are; their text is not fetched from each host at each look.
+        vec![if self.has_secrets() || self.shipped.is_some() {
             Probe::Path(self.path.clone())
         } else {
             Probe::Content(self.path.clone())

@@ -66,6 +66,7 @@ impl OneFile for KnownHosts {
             owner: self.owner.clone(),
             group: self.group.clone(),
             validate: None,
+            shipped: None,
         }
     }
 }

@@ -27,6 +27,7 @@ mod postgresql_settings;
 mod postgresql_slots;
 mod primary_fence;
 mod primary_stop;
+mod programs;
 mod repmgr_nodes;
 mod repmgr_registration;
 mod repmgrd;
@@ -47,11 +48,13 @@ mod wait_for;
 mod wal_received;
 
 pub use draft::{Draft, Verdict};
+pub use file::hex;
 pub use standby_rejoin::is_rewind;
 pub use view::View;
 
 use crate::facts::{Facts, Probe};
 use crate::problem::{Problem, Problems};
+use crate::template::Program;
 use crate::yaml::{Node, decode};
 
 /// One declared thing on one host.
@@ -123,8 +126,14 @@ impl<F: OneFile> Resource for F {
     }
 }
 
-/// Gives the text of a template file, rendered for the host at hand.
-pub type Templates<'a> = &'a dyn Fn(&str) -> Result<String, Problem>;
+/// Gives the files that arguments name.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// The text of a template file, rendered for the host at hand.
+    pub template: &'a dyn Fn(&str) -> Result<String, Problem>,
+    /// A file of `programs/`, as it is.
+    pub program: &'a dyn Fn(&str) -> Result<Program, Problem>,
+}
 
 macro_rules! kinds {
     ($($name:literal => $type:ty,)*) => {
@@ -135,12 +144,12 @@ macro_rules! kinds {
         ///
         /// # Errors
         /// An argument is unknown, missing or of the wrong type.
-        pub fn declare(kind: &str, arguments: &Node, templates: Templates<'_>) -> Result<Box<dyn Resource>, Problems> {
+        pub fn declare(kind: &str, arguments: &Node, files: Files<'_>) -> Result<Box<dyn Resource>, Problems> {
             argument::check(arguments)?;
             match kind {
                 $($name => {
                     let declared: $type = decode(arguments, kind)?;
-                    declared.complete(templates).map(|whole| Box::new(whole) as Box<dyn Resource>).map_err(Problems::from)
+                    declared.complete(files).map(|whole| Box::new(whole) as Box<dyn Resource>).map_err(Problems::from)
                 })*
                 other => Err(Problem::input(format!("there is no resource `{other}`")).at(&arguments.span).into()),
             }
@@ -152,14 +161,14 @@ macro_rules! kinds {
 trait Declared: Sized {
     type Whole: Resource + 'static;
 
-    fn complete(self, templates: Templates<'_>) -> Result<Self::Whole, Problem>;
+    fn complete(self, files: Files<'_>) -> Result<Self::Whole, Problem>;
 }
 
 /// Most arguments are the resource.
 impl<R: Resource + 'static> Declared for R {
     type Whole = R;
 
-    fn complete(self, _: Templates<'_>) -> Result<R, Problem> {
+    fn complete(self, _: Files<'_>) -> Result<R, Problem> {
         Ok(self)
     }
 }
@@ -171,7 +180,7 @@ kinds! {
     "directory" => directory::Directory,
     "diverged_wal" => diverged_wal::DivergedWal,
     "failover_gate" => failover_gate::FailoverGate,
-    "file" => file::File,
+    "file" => file::Arguments,
     "known_hosts" => known_hosts::KnownHosts,
     "package" => package::Package,
     "pgbouncer_config" => pgbouncer_config::PgbouncerConfig,

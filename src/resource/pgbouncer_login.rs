@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::dead_man::POOLER;
+use super::programs::POOLER_SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::inventory::User;
@@ -34,7 +34,7 @@ impl Resource for PgbouncerLogin {
         else {
             return Ok(Verdict::AsDeclared);
         };
-        let argv = [POOLER, "login", &user.name, &database.name];
+        let argv = [POOLER_SWITCHOVER, "login", &user.name, &database.name];
         Ok(Draft::new(Action::Wait)
             .field("user", None, user.name.as_str())
             .field("database", None, database.name.as_str())

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::dead_man::POOLER;
+use super::programs::POOLER_SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Pooler, Probe};
 use crate::plan::Action;
@@ -58,11 +58,11 @@ impl Resource for PgbouncerPause {
             let timeout = self.timeout.to_string();
             Draft::new(Action::Stop)
                 .field("clients", "served", "wait")
-                .run("root", [POOLER, "pause", &timeout])
+                .run("root", [POOLER_SWITCHOVER, "pause", &timeout])
         } else {
             Draft::new(Action::Start)
                 .field("clients", "wait", "served")
-                .run("root", [POOLER, "resume"])
+                .run("root", [POOLER_SWITCHOVER, "resume"])
         };
         Ok(draft.into())
     }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::dead_man::POOLER;
 use super::pgbouncer_pause::{is_paused, set_paused};
+use super::programs::{POOLER_FOLLOW, POOLER_SWITCHOVER};
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, PoolerDatabase, Probe};
 use crate::plan::Action;
@@ -50,8 +50,11 @@ impl Resource for PgbouncerPrimary {
         if draft.fields.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
-        let step = if self.kill { "bring" } else { "lead" };
-        Ok(draft.run("root", [POOLER, step, primary]).into())
+        let (program, step) = match self.kill {
+            true => (POOLER_FOLLOW, "bring"),
+            false => (POOLER_SWITCHOVER, "lead"),
+        };
+        Ok(draft.run("root", [program, step, primary]).into())
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {

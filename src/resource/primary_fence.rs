@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
+use super::programs::FAILOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::Action;
@@ -28,7 +28,7 @@ impl Resource for PrimaryFence {
         }
         Ok(Draft::new(Action::Stop)
             .field("starts as", "a primary", "a standby")
-            .run("root", [MEMBER, "fence"])
+            .run("root", [FAILOVER, "fence"])
             .into())
     }
 

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
+use super::programs::SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::Action;
@@ -37,7 +37,7 @@ impl Resource for PrimaryStop {
                 let timeout = self.timeout.to_string();
                 Draft::new(Action::Stop)
                     .field("state", "primary", "shut down")
-                    .run("root", [MEMBER, "stop", &timeout])
+                    .run("root", [SWITCHOVER, "stop", &timeout])
                     .into()
             }
             (false, false) if !view.is_primary() => {
@@ -45,7 +45,7 @@ impl Resource for PrimaryStop {
             }
             (false, false) => Draft::new(Action::Start)
                 .field("state", "shut down", "primary")
-                .run("root", [MEMBER, "start-again"])
+                .run("root", [SWITCHOVER, "start-again"])
                 .into(),
             _ => Verdict::AsDeclared,
         })

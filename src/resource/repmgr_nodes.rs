@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
 use super::postgresql_role::on_primary;
+use super::programs::SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, NodeRecord, Probe};
 use crate::plan::Action;
@@ -60,7 +60,7 @@ impl Resource for RepmgrNodes {
         }
         let failed = nodes.into_iter().flatten();
         let failed = failed.filter(|(name, seen)| !wanted(view, name, seen).active);
-        let argv = [MEMBER, "record"].into_iter();
+        let argv = [SWITCHOVER, "record"].into_iter();
         let argv = argv.chain(failed.map(|(name, _)| name.as_str()));
         Ok(draft.run("root", argv).into())
     }

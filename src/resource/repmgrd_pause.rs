@@ -16,7 +16,7 @@ pub struct RepmgrdPause {
 }
 
 /// Says that the pause is pgha's. It outlives a reboot, as the pause does.
-const MARKER: &str = "/var/lib/postgresql/.pgha-paused";
+const MARKER: &str = "/var/lib/pgha/repmgrd-paused";
 
 fn marker() -> Condition {
     Condition::PathExists {
@@ -46,18 +46,7 @@ impl Resource for RepmgrdPause {
         Ok(match (server.repmgrd_paused, self.paused) {
             (Some(false), true) => Draft::new(Action::Stop)
                 .field("failover", "watches", "paused")
-                .run(
-                    "root",
-                    [
-                        "install",
-                        "-o",
-                        "postgres",
-                        "-m",
-                        "0600",
-                        "/dev/null",
-                        MARKER,
-                    ],
-                )
+                .run("root", ["install", "-D", "-m", "0600", "/dev/null", MARKER])
                 .op(set("select repmgr.repmgrd_pause(true)"))
                 .op(Op::Wait {
                     until: Condition::Sql {

@@ -30,6 +30,7 @@ impl SshKeyPair {
             owner: self.owner.clone(),
             group: self.group.clone(),
             validate: None,
+            shipped: None,
         };
         [
             file(self.path.clone(), PRIVATE, "0600"),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
+use super::programs::{FAILOVER, SWITCHOVER};
 use super::wal_received::no_answer;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
@@ -44,9 +44,9 @@ impl Resource for StandbyPromotion {
             (true, true) => {
                 let timeline = server.timeline.map(|timeline| timeline.to_string());
                 let timeout = self.timeout.to_string();
-                let step = match self.handed_over {
-                    true => "promote",
-                    false => "take-over",
+                let (program, step) = match self.handed_over {
+                    true => (SWITCHOVER, "promote"),
+                    false => (FAILOVER, "take-over"),
                 };
                 Draft::new(Action::Update)
                     .field("role", "standby", "primary")
@@ -55,11 +55,11 @@ impl Resource for StandbyPromotion {
                         timeline,
                         Shown::Unknown("it is promoted".to_owned()),
                     )
-                    .run("root", [MEMBER, step, &timeout])
+                    .run("root", [program, step, &timeout])
                     .into()
             }
             (false, false) => Draft::new(Action::Stop)
-                .run("root", [MEMBER, "stand-down"])
+                .run("root", [SWITCHOVER, "stand-down"])
                 .into(),
             _ => Verdict::AsDeclared,
         })

@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
 use super::primary_stop::second_primary;
+use super::programs::SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::Action;
@@ -36,7 +36,7 @@ impl Resource for StandbySignal {
         if !self.present {
             return Ok(Draft::new(Action::Remove)
                 .field("starts as", "a standby", "a primary")
-                .run("root", [MEMBER, "take-back"])
+                .run("root", [SWITCHOVER, "take-back"])
                 .into());
         }
         let Some(candidate) = &view.topology.candidate else {
@@ -45,7 +45,7 @@ impl Resource for StandbySignal {
         };
         Ok(Draft::new(Action::Create)
             .field("starts as", "a primary", "a standby")
-            .run("root", [MEMBER, "sign-off", candidate])
+            .run("root", [SWITCHOVER, "sign-off", candidate])
             .into())
     }
 

@@ -56,6 +56,7 @@ impl OneFile for Sudoers {
             owner: "root".to_owned(),
             group: "root".to_owned(),
             validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
+            shipped: None,
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::dead_man::MEMBER;
 use super::primary_stop::END_OF_WAL;
+use super::programs::SWITCHOVER;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::{Action, noted};
@@ -35,7 +35,10 @@ impl Resource for WalReceived {
         }
         let timeout = self.timeout.to_string();
         Ok(Draft::new(Action::Wait)
-            .run("root", [MEMBER, "received", &noted(END_OF_WAL), &timeout])
+            .run(
+                "root",
+                [SWITCHOVER, "received", &noted(END_OF_WAL), &timeout],
+            )
             .into())
     }
 

@@ -17,6 +17,12 @@ pub const FAILED_OP: &str = "pgha: failed operation ";
 /// Written to stderr, before the number of the guard that did not hold.
 pub const FAILED_GUARD: &str = "pgha: failed guard ";
 
+/// The functions that the bodies of changes call: once in a script, before them.
+pub const FUNCTIONS: &str = concat!(
+    include_str!("../../programs/owner.sh"),
+    include_str!("files.sh")
+);
+
 /// The script body of one change.
 ///
 /// # Errors
@@ -111,62 +117,27 @@ fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
             group,
             validate,
         } => {
-            let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
-            let folder = if folder.is_empty() { "/" } else { folder };
-            let write = pipe(content, secrets, ">\"$new\"")?;
-            let validate = validate.as_ref().map_or_else(String::new, |argv| {
-                let words: Vec<String> = argv
-                    .iter()
-                    .map(|word| match word.split_once("%s") {
-                        Some((before, after)) => {
-                            format!("{}\"$new\"{}", maybe(before), maybe(after))
-                        }
-                        None => quote(word),
-                    })
-                    .collect();
-                format!("{} >&2\n", words.join(" "))
-            });
-            format!(
-                "new=$(mktemp {template})
-trap 'rm -f \"$new\"' EXIT
-{write}
-chown {owner}:{group} \"$new\"
-chmod {mode} \"$new\"
-{validate}sync \"$new\"
-mv -fT \"$new\" {path}
-sync {folder}",
-                template = quote(&format!("{folder}/.{name}.pgha.XXXXXX")),
-                owner = quote(owner),
-                group = quote(group),
-                mode = quote(mode),
-                path = quote(path),
-                folder = quote(folder),
-            )
+            let mut call = join(["write_file", path, mode, owner, group]);
+            for word in validate.iter().flatten() {
+                call.push(' ');
+                call.push_str(&quote(word));
+            }
+            pipe(content, secrets, &format!("| {call}"))?
         }
         Op::MakeDirectory {
             path,
             mode,
             owner,
             group,
-        } => join(["install", "-d", "-m", mode, "-o", owner, "-g", group, "--", path]),
+        } => join(["make_directory", path, mode, owner, group]),
         Op::SetAttributes {
             path,
             mode,
             owner,
             group,
-        } => format!(
-            "chown {} {path}\nchmod {} {path}",
-            quote(&format!("{owner}:{group}")),
-            quote(mode),
-            path = quote(path)
-        ),
-        Op::RemoveFile { path } => join(["rm", "-f", "--", path]),
-        Op::Rename { from, to } => format!(
-            "if [ -e {to} ]; then rmdir {to}; fi\nmv -T {from} {to}\nsync {parent}",
-            from = quote(from),
-            to = quote(to),
-            parent = quote(to.rsplit_once('/').map_or("/", |(parent, _)| if parent.is_empty() { "/" } else { parent })),
-        ),
+        } => join(["set_attributes", path, mode, owner, group]),
+        Op::RemoveFile { path } => join(["remove_file", path]),
+        Op::Rename { from, to } => join(["rename", from, to]),
         Op::Run {
             argv,
             user,
@@ -254,13 +225,4 @@ done",
             until.shell()
         ),
     })
-}
-
-/// A quoted word, or nothing for an empty one.
-fn maybe(word: &str) -> String {
-    if word.is_empty() {
-        String::new()
-    } else {
-        quote(word)
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::compile::{self, FAILED_GUARD, FAILED_OP, STALE};
+use super::compile::{self, FAILED_GUARD, FAILED_OP, FUNCTIONS, STALE};
 use super::events::{Event, Events, Outcome, Purpose};
 use super::execute::{Cause, Failure};
 use super::lock::{self, Lock};
@@ -65,7 +65,7 @@ pub async fn on_host(
         Err(problem) => return Some(lost(host, None, problem)),
     };
     let script = Script {
-        prelude: format!("{PRELUDE}\n{}", Lock::Alone.prelude()),
+        prelude: format!("{PRELUDE}{FUNCTIONS}\n{}", Lock::Alone.prelude()),
         steps: std::iter::once(Lock::Alone.step()).chain(steps).collect(),
         stop_at_failure: true,
     };

@@ -1,5 +1,5 @@
 //! One run at a time on a host: a lock that lives as long as any command of the run, so that a second run waits for what an
-//! interrupted one still has under way.
+//! interrupted one still has under way. Only root can open it, and nobody else can make it first.
 
 use crate::problem::Problem;
 use crate::transport::Step;
@@ -12,7 +12,7 @@ const PATIENCE: u32 = 600;
 
 /// A handover that was cut off is over once its timers have ended it; they need the lock themselves.
 const ARMED: &str = "tries=0
-while [ -e /run/pgha/armed ] || [ -e /run/pgha/signed-off ] || [ -e /run/pgha/pooler/armed ]; do
+while [ -e /run/pgha/armed ] || [ -e /run/pgha/signed-off ] || [ -e /run/pgha/pooler-armed ]; do
   [ $tries = 0 ] && echo 'waiting for a handover on this host to end' >&2
   tries=$((tries + 1)); [ $tries -lt 300 ] || break; sleep 0.2
 done
@@ -33,9 +33,11 @@ impl Lock {
     /// Opens the lock's file, outside the steps: the lock is held as long as it is open, here or in any child.
     pub fn prelude(self) -> &'static str {
         match self {
-            Self::Alone => "exec 9>>/run/lock/pgha.lock",
+            Self::Alone => {
+                "mkdir -p /run/pgha && (umask 077 && : >>/run/pgha/lock) && exec 9>>/run/pgha/lock"
+            }
             Self::Settled => {
-                "if [ -e /run/lock/pgha.lock ]; then exec 9</run/lock/pgha.lock; else exec 9</dev/null; fi"
+                "if [ -e /run/pgha/lock ]; then exec 9</run/pgha/lock; else exec 9</dev/null; fi"
             }
             Self::No => "",
         }
@@ -63,5 +65,5 @@ flock -w {PATIENCE} 9",
 pub fn busy() -> Problem {
     Problem::failed("another run of pgha is still at work on this host")
         .because(format!("it did not end within {PATIENCE} s"))
-        .hint("see what it does: `ps -ef`, `fuser /run/lock/pgha.lock`")
+        .hint("see what it does: `ps -ef`, `fuser /run/pgha/lock`")
 }

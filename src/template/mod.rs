@@ -11,17 +11,30 @@ use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
 
 type Read = Arc<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
+type ReadProgram = Box<dyn Fn(&str) -> Option<Program> + Send + Sync>;
+
+/// A file of `programs/`: its text goes to hosts as it is, nothing in it is evaluated.
+pub struct Program {
+    pub text: String,
+    /// Whether it is pgha's own, as it is shipped in the binary.
+    pub shipped: bool,
+}
 
 /// Renders the texts of playbooks and the files in `templates/`.
 pub struct Engine {
     environment: Environment<'static>,
     /// Finds a template file by name.
     read: Read,
+    /// Finds a program by name.
+    programs: ReadProgram,
 }
 
 impl Engine {
-    /// `read` finds a template by its name, e.g. `pg_hba.conf.j2`.
-    pub fn new(read: impl Fn(&str) -> Option<Arc<Source>> + Send + Sync + 'static) -> Self {
+    /// `read` finds a template by its name, e.g. `pg_hba.conf.j2`; `programs` a file of `programs/`, e.g. `start-guard.sh`.
+    pub fn new(
+        read: impl Fn(&str) -> Option<Arc<Source>> + Send + Sync + 'static,
+        programs: impl Fn(&str) -> Option<Program> + Send + Sync + 'static,
+    ) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -40,7 +53,11 @@ impl Engine {
         // What a template includes.
         let included = Arc::clone(&read);
         environment.set_loader(move |name| Ok(included(name).map(|source| source.text.clone())));
-        Self { environment, read }
+        Self {
+            environment,
+            read,
+            programs: Box::new(programs),
+        }
     }
 
     /// Whether a condition holds.
@@ -111,6 +128,26 @@ impl Engine {
                     context,
                 )
             })
+    }
+
+    /// The file `name` of `programs/`, as it is.
+    ///
+    /// # Errors
+    /// There is none of that name (told at `span`), or it holds a character by which secrets are marked.
+    pub fn program(&self, name: &str, span: &Span) -> Result<Program, Problem> {
+        let program = (self.programs)(name).ok_or_else(|| {
+            Problem::input(format!("there is no program `{name}`"))
+                .at(span)
+                .hint("programs are looked for in `programs/` beside the playbook, then in pgha itself; `pgha playbook list` lists those")
+        })?;
+        if program.text.contains(crate::secret::is_forbidden) {
+            return Err(Problem::input(format!(
+                "the program `{name}` holds a character that pgha keeps for itself"
+            ))
+            .at(span)
+            .hint("it is a character of Unicode's private use; take it out"));
+        }
+        Ok(program)
     }
 
     fn text(&self, text: &str, span: &Span, context: &Value) -> Result<String, Problem> {

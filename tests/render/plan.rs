@@ -6,6 +6,7 @@ use crate::plans::{change, everything, field, file, run, stage, transaction, val
 
 const FULL: PlanOptions = PlanOptions {
     diff: true,
+    full: false,
     verbose: true,
     colours: false,
     width: 100,
@@ -24,6 +25,7 @@ fn everything_in_full() {
 fn guards_and_contents_are_left_out_when_not_wanted() {
     let brief = PlanOptions {
         diff: false,
+        full: false,
         width: 60,
         ..USUAL
     };

@@ -10,6 +10,7 @@ pub use decision::{Decision, Lost, Way, decide};
 
 use super::postgresql_cluster::{build_directory, new_directory_probes};
 use super::postgresql_server::stop;
+use super::programs::REJOIN;
 use super::repmgrd::{stand_aside, stood_aside};
 use super::standby_clone::{copy, enough_room, settle};
 use super::standby_upstream::overrides;
@@ -120,9 +121,6 @@ pub fn wal_probe(view: &View<'_>) -> Probe {
         end: returning == Some(view.host),
     }
 }
-
-/// The script of a member's way back.
-pub const REJOIN: &str = "/usr/local/lib/pgha/rejoin";
 
 /// Whether a change rewinds a data directory: where it fails, they are to be copied anew.
 pub fn is_rewind(change: &Change) -> bool {

@@ -1,0 +1,97 @@
+#!/bin/sh
+# Asks every member, all at the same time, what it is. A line each, `NAME ADDRESS PORT ANSWER`, the answer one of
+#
+#   primary TIMELINE SYSTEM   it takes writes; SYSTEM is the cluster's system identifier
+#   standby
+#   there REASON              it is up and does not tell: no connection is free, it is starting up or shutting down, it
+#                             refuses the login, …
+#   silent REASON             it gives no answer, or none in time
+#
+# “There” is never “not there”: such a member may be the primary. What a server says is read from stdout alone, since a
+# warning at login goes to stderr, and whether it is there from exit codes, never from words, which may be of any language.
+#
+# Every program that wants to know who is the primary asks here. Exit code: 0, or 2 where it could not ask.
+# shellcheck source=programs/common.sh
+. "${0%/*}/common.sh"
+exec </dev/null
+
+# The password file is postgres's.
+if [ "$uid" = 0 ]; then
+  as_postgres "$0"
+  exit
+fi
+
+# Seconds that a member has. A busy machine takes its time; who asks before anything is begun can wait for longer.
+patience=${PGHA_PATIENCE:-3}
+# The same in all, whatever it does, and with a fraction if need be.
+limit=${PGHA_LIMIT:-$((patience + 2))}
+
+# shellcheck disable=SC2154 # the host's values
+if [ ! -r "$watch_passfile" ]; then
+  echo "$watch_passfile cannot be read" >&2
+  exit 2
+fi
+
+# The newest. Debian's own `psql` is a program in Perl that looks for it for longer than the question takes.
+for psql in "$clients"/*/bin/psql; do :; done
+if [ ! -x "$psql" ]; then
+  echo 'there is no psql' >&2
+  exit 2
+fi
+
+# The name of a WAL file begins with the timeline, in hexadecimal. On a standby it cannot be asked for.
+question="select case when pg_is_in_recovery() then 'standby' else 'primary '
+    || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint || ' ' || system_identifier end
+  from pg_control_system()"
+apart=$(printf '\036')
+
+# With a plain environment: nothing of the caller's, e.g. PGHOSTADDR, leads elsewhere. `timeout` is for a member that accepts
+# the connection and says nothing more.
+bounded() { # COMMAND ARGUMENT…
+  env -i PATH="$PATH" LC_ALL="$LC_ALL" PGPASSFILE="$watch_passfile" PGCONNECT_TIMEOUT="$patience" PGAPPNAME=find-primary \
+    timeout -k 1 "$limit" "$@"
+}
+
+ask() { # NAME ADDRESS PORT
+  # stdout, code and stderr.
+  said=$(
+    {
+      code=0
+      errors=$(bounded "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question" 2>&1 1>&3) || code=$?
+      printf '%s%s%s%s' "$apart" "$code" "$apart" "$errors"
+    } 3>&1
+  )
+  answer=$(printf '%s\n' "${said%%"$apart"*}" | head -n 1)
+  said=${said#*"$apart"}
+  code=${said%%"$apart"*}
+  reason=$(printf '%s' "${said#*"$apart"}" | tr -s '[:space:][:cntrl:]' ' ')
+  case $answer in
+    # An answer is one also where what gave it was ended before it was gone.
+    standby | 'primary '[1-9]*' '[1-9]*) ;;
+    *)
+      kind=silent
+      case $code in
+        # It ran out of time.
+        124 | 137) ;;
+        0) kind=there ;;
+        *)
+          code=0
+          bounded "${psql%/*}/pg_isready" -q -t "$patience" -h "$2" -p "$3" || code=$?
+          # 0 is “takes connections”, also where none is free; 1 “refuses them for now”.
+          case $code in 0 | 1) kind=there ;; esac
+          ;;
+      esac
+      answer="$kind $reason"
+      ;;
+  esac
+  # In one write, so that answers do not mix.
+  printf '%s %s %s %s\n' "$1" "$2" "$3" "$answer"
+}
+
+# shellcheck disable=SC2154 # the host's values
+while read -r name address port; do
+  ask "$name" "$address" "$port" &
+done <<END
+$members
+END
+wait
