@@ -58,7 +58,8 @@ fn site() -> (Playbook, Engine) {
         source(&root("playbooks").join(name))
     })
     .expect("the shipped playbook is valid");
-    let engine = Engine::new(|name| source(&root("templates").join(name)));
+    let engine = Engine::new(|name| source(&root("templates").join(name)))
+        .with_programs(|name: &str| source(&root("programs").join(name)));
     (playbook, engine)
 }
 

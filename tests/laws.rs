@@ -78,7 +78,8 @@ impl Site {
         Self {
             inventory,
             playbook,
-            engine: Engine::new(|name| shipped("templates", name)),
+            engine: Engine::new(|name| shipped("templates", name))
+                .with_programs(|name: &str| shipped("programs", name)),
             secrets,
             allow_restart_primary: true,
         }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::apply::Mode;
 use super::load::Which;
-use super::plan::Common;
+use super::plan::{Common, Contents};
 
 #[derive(Args)]
 pub struct Manner {
@@ -22,6 +22,8 @@ pub struct Manner {
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    contents: Contents,
 }
 
 impl Manner {
@@ -32,6 +34,14 @@ impl Manner {
         common.which = Which::shipped(playbook);
         common.json = self.json;
         common.verbose = self.verbose;
+        common.contents = self.contents.clone();
+        common
+    }
+
+    /// The same where the content of files is not what is of interest, unless it is asked for.
+    pub fn brief(&self, inventory: &Path, playbook: &'static str) -> Common {
+        let mut common = self.common(inventory, playbook);
+        common.no_diff = common.contents.diff.is_none();
         common
     }
 

@@ -11,7 +11,7 @@ use super::out;
 use crate::facts::{Facts, Probes, Release};
 use crate::plan::{Declaration, Intent, Plan};
 use crate::problem::{Kind, Problem, Problems};
-use crate::render::plan::{PlanOptions, text};
+use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
 use crate::run::{Events, Fleet, Lock, probe};
@@ -32,17 +32,24 @@ pub struct Common {
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     pub verbose: bool,
-    /// Show how the content of files changes (the default)
-    #[arg(long, overrides_with = "no_diff")]
-    diff: bool,
-    /// Do not show how the content of files changes
-    #[arg(long)]
+    #[command(flatten)]
+    pub contents: Contents,
+    /// Only say how many lines of files change
+    #[arg(long, overrides_with = "diff")]
     pub no_diff: bool,
     #[arg(skip)]
     pub intent: Intent,
     /// A plan without changes is not worth a word: another one follows.
     #[arg(skip)]
     pub only_changes: bool,
+}
+
+/// How the content of files is shown.
+#[derive(Args, Clone, Default)]
+pub struct Contents {
+    /// Show how the content of files changes: `short`, the default, has pgha's own programs by name and hash only
+    #[arg(long, value_enum, value_name = "full|short", num_args = 0..=1, require_equals = true, default_missing_value = "short", hide_possible_values = true)]
+    pub diff: Option<Diff>,
 }
 
 #[derive(Args)]
@@ -87,7 +94,7 @@ impl Common {
             allow_restart_primary: false,
             json: false,
             verbose: false,
-            diff: false,
+            contents: Contents::default(),
             no_diff: false,
             intent: Intent::Converge,
             only_changes: false,
@@ -105,7 +112,10 @@ impl Common {
 
     pub fn text(&self, plan: &Plan, hosts: usize) -> String {
         let options = PlanOptions {
-            diff: !self.no_diff,
+            diff: match (self.no_diff, self.contents.diff) {
+                (true, _) => Diff::Nothing,
+                (false, diff) => diff.unwrap_or_default(),
+            },
             verbose: self.verbose,
             colours: stdout_colours(),
             width: stdout_width(),

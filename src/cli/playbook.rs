@@ -7,13 +7,13 @@ use clap::{Args, Subcommand};
 use include_dir::Dir;
 use serde_json::json;
 
-use super::load::{PLAYBOOKS, TEMPLATES};
+use super::load::{PLAYBOOKS, PROGRAMS, TEMPLATES};
 use super::out;
 use crate::problem::{Problem, Problems, did_you_mean};
 
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Name the playbooks and templates
+    /// Name the playbooks, templates and programs
     List(List),
     /// Print one
     Show(Show),
@@ -36,7 +36,7 @@ pub struct Show {
 
 #[derive(Args)]
 pub struct Export {
-    /// Gets the folders `playbooks` and `templates`
+    /// Gets the folders `playbooks`, `templates` and `programs`
     dir: PathBuf,
     /// Overwrite files that are there
     #[arg(long)]
@@ -48,7 +48,11 @@ pub struct Export {
 /// # Errors
 /// There is no such playbook, or the files cannot be written.
 pub fn run(verb: &Verb) -> Result<u8, Problems> {
-    let files = shipped(&[("playbooks", &PLAYBOOKS), ("templates", &TEMPLATES)]);
+    let files = shipped(&[
+        ("playbooks", &PLAYBOOKS),
+        ("templates", &TEMPLATES),
+        ("programs", &PROGRAMS),
+    ]);
     match verb {
         Verb::List(list) if list.json => {
             let files = files.iter().map(
@@ -107,12 +111,16 @@ fn shipped<'a>(folders: &[(&'a str, &'a Dir<'a>)]) -> Vec<Shipped<'a>> {
     found
 }
 
-/// The first line of the comment that a file begins with.
+/// The first line of the comment that a file begins with; what it says to a kernel or a linter is none.
 fn description(contents: &str) -> Option<&str> {
     let mut lines = contents.lines().map(str::trim);
     let mut inside = false;
     lines.find_map(|line| {
-        if line.is_empty() || line == "---" {
+        if line.is_empty()
+            || line == "---"
+            || line.starts_with("#!")
+            || line.starts_with("# shellcheck ")
+        {
             return None;
         }
         let opened = line
@@ -237,6 +245,10 @@ mod tests {
         );
         assert_eq!(description("{# short #}\nx"), Some("short"));
         assert_eq!(description(""), None);
+        assert_eq!(
+            description("#!/bin/sh\n# shellcheck shell=sh\n# Guards.\nset -u\n"),
+            Some("Guards.")
+        );
     }
 
     #[test]

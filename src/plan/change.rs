@@ -80,6 +80,9 @@ pub struct FileDiff {
     pub path: String,
     pub before: Before,
     pub after: Text,
+    /// The program of pgha's own that it becomes, to the byte: it is told by name and hash unless its text is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipped: Option<String>,
 }
 
 /// What a file held before.

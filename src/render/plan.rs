@@ -10,11 +10,23 @@ use crate::words::count;
 
 pub use super::op::op_lines;
 
+/// How the content of files is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Diff {
+    /// Only how many lines differ
+    #[value(skip)]
+    Nothing,
+    /// Complete, but for programs that pgha ships: those by name, number of lines and hash
+    #[default]
+    Short,
+    /// Complete
+    Full,
+}
+
 /// How a plan is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
-    /// Contents of files, complete; else only how many lines differ.
-    pub diff: bool,
+    pub diff: Diff,
     /// Guards too.
     pub verbose: bool,
     pub colours: bool,
@@ -189,7 +201,9 @@ fn change<'a>(
         );
     }
     if let Some(file) = &change.diff {
-        if options.diff {
+        if let (Some(program), Diff::Nothing | Diff::Short) = (&file.shipped, options.diff) {
+            body.extend(diff::program(file, program));
+        } else if options.diff != Diff::Nothing {
             let (shown_on, shown): (&str, &FileDiff) = *files
                 .entry(file.path.as_str())
                 .or_insert((change.host.as_str(), file));
@@ -206,7 +220,11 @@ fn change<'a>(
     }
     for op in &change.ops {
         body.extend(op_lines(op));
-        body.extend(content_without_diff(change, op, options.diff));
+        body.extend(content_without_diff(
+            change,
+            op,
+            options.diff != Diff::Nothing,
+        ));
     }
     body.extend(undo_lines(change, paint));
     // Space at the end of a line may be what differs: only blank lines are trimmed.

@@ -73,6 +73,7 @@ impl OneFile for AuthorizedKey {
             mode: "0600".to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
+            shipped: None,
             validate: None,
         }
     }

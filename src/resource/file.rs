@@ -3,29 +3,79 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Declared, Draft, Resource, Templates, Verdict, View};
+use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Path, Probe, Time};
 use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
 use crate::problem::Problem;
 use crate::secret::Text;
 
 /// A file as it must be.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct File {
     pub path: String,
     /// Absent: a file that must not be there.
-    #[serde(default)]
     pub content: Option<String>,
-    #[serde(default = "public")]
+    /// The program of pgha's own that it is, to the byte.
+    pub shipped: Option<String>,
     pub mode: String,
-    #[serde(default = "root")]
     pub owner: String,
-    #[serde(default = "root")]
     pub group: String,
     /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
-    #[serde(default)]
     pub validate: Option<Vec<String>>,
+}
+
+/// `file`: what a playbook says of it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arguments {
+    path: String,
+    /// What it holds. Neither this nor `src`: a file that must not be there.
+    #[serde(default)]
+    content: Option<String>,
+    /// In place of `content`: a file in `programs/` beside the playbook, or else pgha's own of that name. It goes to the
+    /// host as it is; nothing in it is evaluated, `{{ … }}` stays what it is.
+    #[serde(default)]
+    src: Option<String>,
+    #[serde(default = "public")]
+    mode: String,
+    #[serde(default = "root")]
+    owner: String,
+    #[serde(default = "root")]
+    group: String,
+    /// As [`File::validate`].
+    #[serde(default)]
+    validate: Option<Vec<String>>,
+}
+
+impl Declared for Arguments {
+    type Whole = File;
+
+    fn complete(self, files: &dyn Files) -> Result<File, Problem> {
+        let (content, shipped) = match (self.content, self.src) {
+            (Some(_), Some(src)) => {
+                return Err(Problem::input(format!(
+                    "`content` and `src` (`{src}`) are both given"
+                ))
+                .hint(
+                    "keep one: `content` is the text itself, `src` names a file in `programs/`",
+                ));
+            }
+            (None, Some(src)) => {
+                let program = files.program(&src)?;
+                (Some(program.text), program.is_shipped.then_some(src))
+            }
+            (content, None) => (content, None),
+        };
+        Ok(File {
+            path: self.path,
+            content,
+            shipped,
+            mode: self.mode,
+            owner: self.owner,
+            group: self.group,
+            validate: self.validate,
+        })
+    }
 }
 
 pub fn public() -> String {
@@ -55,10 +105,11 @@ pub struct Template {
 impl Declared for Template {
     type Whole = File;
 
-    fn complete(self, templates: Templates<'_>) -> Result<File, Problem> {
+    fn complete(self, files: &dyn Files) -> Result<File, Problem> {
         Ok(File {
             path: self.path,
-            content: Some(templates(&self.src)?),
+            content: Some(files.template(&self.src)?),
+            shipped: None,
             mode: self.mode,
             owner: self.owner,
             group: self.group,
@@ -166,6 +217,7 @@ impl File {
                 _ => Before::Absent,
             },
             after: self.text(),
+            shipped: self.shipped.clone(),
         });
         if self.has_secrets() && !seen.is_absent() {
             draft = draft.field("content", Shown::Secret, Shown::Secret);

@@ -65,6 +65,7 @@ impl OneFile for KnownHosts {
             mode: "0644".to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
+            shipped: None,
             validate: None,
         }
     }

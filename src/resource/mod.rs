@@ -52,6 +52,7 @@ pub use view::View;
 
 use crate::facts::{Facts, Probe};
 use crate::problem::{Problem, Problems};
+use crate::template::Program;
 use crate::yaml::{Node, decode};
 
 /// One declared thing on one host.
@@ -123,8 +124,20 @@ impl<F: OneFile> Resource for F {
     }
 }
 
-/// Gives the text of a template file, rendered for the host at hand.
-pub type Templates<'a> = &'a dyn Fn(&str) -> Result<String, Problem>;
+/// The files that arguments name, for the host at hand.
+pub trait Files {
+    /// The text of a template, rendered.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be rendered.
+    fn template(&self, name: &str) -> Result<String, Problem>;
+
+    /// A program as it is.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be read.
+    fn program(&self, name: &str) -> Result<Program, Problem>;
+}
 
 macro_rules! kinds {
     ($($name:literal => $type:ty,)*) => {
@@ -135,12 +148,12 @@ macro_rules! kinds {
         ///
         /// # Errors
         /// An argument is unknown, missing or of the wrong type.
-        pub fn declare(kind: &str, arguments: &Node, templates: Templates<'_>) -> Result<Box<dyn Resource>, Problems> {
+        pub fn declare(kind: &str, arguments: &Node, files: &dyn Files) -> Result<Box<dyn Resource>, Problems> {
             argument::check(arguments)?;
             match kind {
                 $($name => {
                     let declared: $type = decode(arguments, kind)?;
-                    declared.complete(templates).map(|whole| Box::new(whole) as Box<dyn Resource>).map_err(Problems::from)
+                    declared.complete(files).map(|whole| Box::new(whole) as Box<dyn Resource>).map_err(Problems::from)
                 })*
                 other => Err(Problem::input(format!("there is no resource `{other}`")).at(&arguments.span).into()),
             }
@@ -148,18 +161,18 @@ macro_rules! kinds {
     };
 }
 
-/// Arguments that are not a resource yet: a template still has to be read.
+/// Arguments that are not a resource yet: a file still has to be read.
 trait Declared: Sized {
     type Whole: Resource + 'static;
 
-    fn complete(self, templates: Templates<'_>) -> Result<Self::Whole, Problem>;
+    fn complete(self, files: &dyn Files) -> Result<Self::Whole, Problem>;
 }
 
 /// Most arguments are the resource.
 impl<R: Resource + 'static> Declared for R {
     type Whole = R;
 
-    fn complete(self, _: Templates<'_>) -> Result<R, Problem> {
+    fn complete(self, _: &dyn Files) -> Result<R, Problem> {
         Ok(self)
     }
 }
@@ -171,7 +184,7 @@ kinds! {
     "directory" => directory::Directory,
     "diverged_wal" => diverged_wal::DivergedWal,
     "failover_gate" => failover_gate::FailoverGate,
-    "file" => file::File,
+    "file" => file::Arguments,
     "known_hosts" => known_hosts::KnownHosts,
     "package" => package::Package,
     "pgbouncer_config" => pgbouncer_config::PgbouncerConfig,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::file::File;
 use super::postgresql_settings::reload;
-use super::{Declared, Draft, Resource, Templates, Verdict, View};
+use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
@@ -24,14 +24,15 @@ pub struct PostgresqlHba {
 impl Declared for Arguments {
     type Whole = PostgresqlHba;
 
-    fn complete(self, templates: Templates<'_>) -> Result<PostgresqlHba, Problem> {
+    fn complete(self, files: &dyn Files) -> Result<PostgresqlHba, Problem> {
         Ok(PostgresqlHba {
             file: File {
-                content: Some(templates(&self.src)?),
+                content: Some(files.template(&self.src)?),
                 path: self.path,
                 mode: "0640".to_owned(),
                 owner: "postgres".to_owned(),
                 group: "postgres".to_owned(),
+                shipped: None,
                 validate: None,
             },
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::file::File;
-use super::{Declared, Draft, Resource, Templates, Verdict, View};
+use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Server, Setting, Written};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
@@ -39,8 +39,8 @@ pub struct PostgresqlSettings {
 impl Declared for Arguments {
     type Whole = PostgresqlSettings;
 
-    fn complete(self, templates: Templates<'_>) -> Result<PostgresqlSettings, Problem> {
-        let mut settings = setting::parse(&templates(&self.src)?).map_err(|line| {
+    fn complete(self, files: &dyn Files) -> Result<PostgresqlSettings, Problem> {
+        let mut settings = setting::parse(&files.template(&self.src)?).map_err(|line| {
             Problem::input(format!(
                 "`{}` has a line that is no setting: `{line}`",
                 self.src
@@ -126,6 +126,7 @@ impl PostgresqlSettings {
             group: "postgres".to_owned(),
             // Reads the file as the server would, without a server: an unknown name or a bad value is refused before it is
             // in place.
+            shipped: None,
             validate: Some(vec![
                 postgres,
                 "-C".to_owned(),

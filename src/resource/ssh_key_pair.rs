@@ -29,6 +29,7 @@ impl SshKeyPair {
             mode: mode.to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
+            shipped: None,
             validate: None,
         };
         [

@@ -55,6 +55,7 @@ impl OneFile for Sudoers {
             mode: "0440".to_owned(),
             owner: "root".to_owned(),
             group: "root".to_owned(),
+            shipped: None,
             validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
         }
     }

@@ -1,6 +1,7 @@
 //! Strict templates: what is not defined is an error with its place, and a literal stays a literal.
 
 mod filters;
+mod program;
 
 use std::sync::Arc;
 
@@ -10,13 +11,18 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::S
 use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
 
+use program::is_sound;
+
+pub use program::{Program, Programs};
+
 type Read = Arc<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
 
-/// Renders the texts of playbooks and the files in `templates/`.
+/// Renders the texts of playbooks and the files in `templates/`, and finds those in `programs/`, which are not rendered.
 pub struct Engine {
     environment: Environment<'static>,
     /// Finds a template file by name.
     read: Read,
+    programs: Box<dyn Programs>,
 }
 
 impl Engine {
@@ -40,7 +46,18 @@ impl Engine {
         // What a template includes.
         let included = Arc::clone(&read);
         environment.set_loader(move |name| Ok(included(name).map(|source| source.text.clone())));
-        Self { environment, read }
+        Self {
+            environment,
+            read,
+            programs: Box::new(|_: &str| None),
+        }
+    }
+
+    /// The same for playbooks whose steps ship programs.
+    #[must_use]
+    pub fn with_programs(mut self, programs: impl Programs + 'static) -> Self {
+        self.programs = Box::new(programs);
+        self
     }
 
     /// Whether a condition holds.
@@ -97,6 +114,7 @@ impl Engine {
                 .at(span)
                 .hint("templates are looked for in `templates/` beside the playbook, then in pgha itself; `pgha playbook list` lists those")
         })?;
+        is_sound(&source)?;
         self.environment
             .render_named_str(name, &source.text, context.clone())
             .map_err(|error| {

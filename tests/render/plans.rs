@@ -81,6 +81,7 @@ pub fn file(host: &str, path: &str, before: Before, content: &str) -> Change {
             path: path.into(),
             before,
             after: content.into(),
+            shipped: None,
         }),
         ops: vec![write(path, content)],
         ..change(host, action, "file", path, "write the configuration")
