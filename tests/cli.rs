@@ -111,6 +111,17 @@ impl Place {
         eprintln!("{step}");
         self.refuses(&["--playbook", "own.yml"], words);
     }
+
+    /// A playbook whose one step declares this is valid.
+    #[track_caller]
+    fn accepts_step(&self, step: &str) {
+        self.write(
+            "own.yml",
+            &format!("- name: p\n  hosts: all\n  steps:\n    - name: s\n      {step}\n"),
+        );
+        let said = self.run(&["validate", "inventory.yml", "--playbook", "own.yml"]);
+        assert_eq!(said.code, 0, "{step}: {}", said.err);
+    }
 }
 
 #[test]
@@ -348,6 +359,18 @@ fn a_step_with_wrong_arguments_is_told_at_the_argument() {
             &["own.yml:5:24", "there is no template `none.j2`", "hint:"],
         ),
         (
+            "file: { src: start-gard.sh, path: /a }",
+            &[
+                "own.yml:5:20",
+                "there is no program `start-gard.sh`",
+                "hint:",
+            ],
+        ),
+        (
+            "file: { src: own.sh, content: x, path: /a }",
+            &["own.yml:5:20", "`content` and `src`", "hint: keep one"],
+        ),
+        (
             "command: { argv: [] }",
             &["own.yml:5:18", "`argv` is empty"],
         ),
@@ -420,8 +443,38 @@ fn a_template_file_is_told_at_its_own_line() {
 }
 
 #[test]
+fn a_program_is_taken_as_it_is_and_told_at_its_place() {
+    let place = Place::new();
+    let step = "file: { src: own.sh, path: /a }";
+    place.refuses_step(step, &["own.yml:5:20", "no program `own.sh`"]);
+    place.write("programs/ovn.sh", "");
+    place.refuses_step(step, &["own.yml:5:20", "hint: did you mean `ovn.sh`?"]);
+    for (text, words) in [
+        (
+            "true\nx=\u{fdd0}\n",
+            &["programs/own.sh:2:3", "U+FDD0", "hint:"][..],
+        ),
+        ("x=\0\n", &["programs/own.sh:1:3", "U+0000", "hint:"]),
+    ] {
+        place.write("programs/own.sh", text);
+        place.refuses_step(step, words);
+    }
+    fs::write(place.path("programs/own.sh"), b"\xff").unwrap();
+    place.refuses_step(step, &["own.yml:5:20", "no UTF-8", "hint:"]);
+    // A template would not parse.
+    place.write("programs/own.sh", "echo '{{ 1 + }}' {% nonsense %}\n");
+    place.accepts_step(step);
+    place.write("templates/own.j2", "x=\u{fdd1}\n");
+    place.refuses_step(
+        "template: { src: own.j2, path: /a }",
+        &["templates/own.j2:1:3", "U+FDD1"],
+    );
+}
+
+#[test]
 fn what_the_command_line_gets_wrong() {
     let place = Place::new();
+    place.refuses(&["--diff=all"], &["'all'", "short, full"]);
     place.refuses(&["--limit", "nobody"], &["nobody", "hint:"]);
     place.refuses(&["--limit", ""], &["hint:"]);
     place.refuses(&["--limt", "node1"], &["--limt", "--limit"]);

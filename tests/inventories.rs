@@ -12,7 +12,7 @@ use pgha::playbook::{self, Playbook};
 use pgha::problem::Source;
 use pgha::resource;
 use pgha::secret::Secrets;
-use pgha::template::{Engine, Program};
+use pgha::template::Engine;
 
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -58,15 +58,8 @@ fn site() -> (Playbook, Engine) {
         source(&root("playbooks").join(name))
     })
     .expect("the shipped playbook is valid");
-    let engine = Engine::new(
-        |name| source(&root("templates").join(name)),
-        |name| {
-            source(&root("programs").join(name)).map(|source| Program {
-                text: source.text.clone(),
-                shipped: true,
-            })
-        },
-    );
+    let engine = Engine::new(|name| source(&root("templates").join(name)))
+        .with_programs(|name: &str| source(&root("programs").join(name)));
     (playbook, engine)
 }
 

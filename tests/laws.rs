@@ -13,7 +13,7 @@ use pgha::postgres::setting::parse;
 use pgha::problem::{Problems, Source};
 use pgha::resource;
 use pgha::secret::Secrets;
-use pgha::template::{Engine, Program};
+use pgha::template::Engine;
 
 const INVENTORY: &str = "
 all:
@@ -78,15 +78,8 @@ impl Site {
         Self {
             inventory,
             playbook,
-            engine: Engine::new(
-                |name| shipped("templates", name),
-                |name| {
-                    shipped("programs", name).map(|source| Program {
-                        text: source.text.clone(),
-                        shipped: true,
-                    })
-                },
-            ),
+            engine: Engine::new(|name| shipped("templates", name))
+                .with_programs(|name: &str| shipped("programs", name)),
             secrets,
             allow_restart_primary: true,
         }

@@ -24,11 +24,11 @@ use pgha::plan::{
     Action, Change, Condition, Declaration, Failover, Handover, Intent, Plan, Returning,
 };
 use pgha::playbook::{self, Playbook};
-use pgha::problem::{Problems, Source};
+use pgha::problem::{Problem, Problems, Source};
 use pgha::render;
 use pgha::resource;
 use pgha::secret::{Form, Secrets, Text, marker};
-use pgha::template::{Engine, Program};
+use pgha::template::Engine;
 use pgha::yaml;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -51,6 +51,12 @@ struct Given {
     vars: Map<String, Value>,
     #[serde(default)]
     secrets: BTreeMap<String, String>,
+    /// Programs beside those that are shipped, as if they were.
+    #[serde(default)]
+    programs: BTreeMap<String, String>,
+    /// Programs of the user's folder.
+    #[serde(default)]
+    own_programs: BTreeMap<String, String>,
     /// Template files beside those that are shipped.
     #[serde(default)]
     templates: BTreeMap<String, String>,
@@ -352,6 +358,41 @@ fn facts(host: &str, mut value: Value, release: Release, secrets: &Secrets) -> F
     facts
 }
 
+/// Those of a vector, over those of the repository.
+struct Programs {
+    shipped: BTreeMap<String, String>,
+    own: BTreeMap<String, String>,
+}
+
+impl pgha::template::Programs for Programs {
+    fn shipped(&self, name: &str) -> Option<Arc<Source>> {
+        match self.shipped.get(name) {
+            Some(text) => Some(source(name, text.clone())),
+            None => shipped("programs", name),
+        }
+    }
+
+    fn own(&self, name: &str) -> Result<Option<Arc<Source>>, Problem> {
+        Ok(self.own.get(name).map(|text| source(name, text.clone())))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.shipped
+            .keys()
+            .chain(self.own.keys())
+            .cloned()
+            .collect()
+    }
+}
+
+/// A file of the repository.
+fn shipped(folder: &str, name: &str) -> Option<Arc<Source>> {
+    let path = File::new(env!("CARGO_MANIFEST_DIR"))
+        .join(folder)
+        .join(name);
+    Some(source(name, std::fs::read_to_string(path).ok()?))
+}
+
 struct Vector {
     given: Given,
     inventory: Inventory,
@@ -401,12 +442,6 @@ impl Vector {
             home: None,
         })
         .unwrap_or_else(|problems| panic!("{name}: {problems}"));
-        let shipped = |folder: &str, name: &str| {
-            let path = File::new(env!("CARGO_MANIFEST_DIR"))
-                .join(folder)
-                .join(name);
-            Some(source(name, std::fs::read_to_string(path).ok()?))
-        };
         let left_out = given.without.iter().map(String::as_str);
         let known: Vec<&str> = resource::NAMES.iter().copied().chain(left_out).collect();
         let mut playbook = playbook::parse(&file, &known, &|name| {
@@ -421,19 +456,14 @@ impl Vector {
                 .retain(|step| !given.without.contains(&step.kind.text));
         }
         let templates = given.templates.clone();
-        let engine = Engine::new(
-            move |name| match templates.get(name) {
-                Some(text) => Some(source(name, text.clone())),
-                None => shipped("templates", name),
-            },
-            move |name| {
-                let source = shipped("programs", name)?;
-                Some(Program {
-                    text: source.text.clone(),
-                    shipped: true,
-                })
-            },
-        );
+        let engine = Engine::new(move |name| match templates.get(name) {
+            Some(text) => Some(source(name, text.clone())),
+            None => shipped("templates", name),
+        })
+        .with_programs(Programs {
+            shipped: given.programs.clone(),
+            own: given.own_programs.clone(),
+        });
         let mut secrets = inventory.secrets.clone();
         for (name, secret) in &given.secrets {
             secrets.insert(name, secret);
@@ -626,8 +656,7 @@ fn outcome(name: &str) -> String {
     );
 
     let options = render::plan::PlanOptions {
-        diff: true,
-        full: false,
+        diff: render::plan::Diff::Short,
         verbose: true,
         colours: false,
         width: 100,

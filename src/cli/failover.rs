@@ -31,8 +31,7 @@ pub struct Arguments {
 /// Bad input; a primary that answers; nobody who could be promoted; an old primary that may be taking writes.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let manner = &arguments.manner;
-    let mut common = manner.common(&arguments.inventory, FAILOVER);
-    common.no_diff = true;
+    let mut common = manner.brief(&arguments.inventory, FAILOVER);
     if let Some(to) = &arguments.to {
         common.inputs.load()?.member(to)?;
     }

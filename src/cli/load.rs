@@ -1,4 +1,4 @@
-//! Reads what the user wrote: the only place that opens inventories, playbooks and templates.
+//! Reads what the user wrote: the only place that opens inventories, playbooks, templates and programs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
 use crate::run::secrets;
 use crate::secret::Secrets;
-use crate::template::{Engine, Program};
+use crate::template::{self, Engine};
 
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
 pub static PROGRAMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/programs");
@@ -41,7 +41,7 @@ pub struct Inputs {
 /// The playbook to use.
 #[derive(Args, Clone, Default)]
 pub struct Which {
-    /// A playbook of your own; its imports and templates are looked for beside it, then in pgha
+    /// A playbook of your own; its imports, templates and programs are looked for beside it, then in pgha
     #[arg(long, value_name = "FILE")]
     pub playbook: Option<PathBuf>,
     /// The shipped one that a verb stands for.
@@ -288,7 +288,7 @@ fn check_keys(inventory: &Inventory) -> Result<(), Problems> {
     }
 }
 
-/// A playbook and the templates that go with it.
+/// A playbook and the templates and programs that go with it.
 pub struct Instructions {
     pub playbook: Playbook,
     pub engine: Engine,
@@ -321,41 +321,61 @@ impl Which {
             }
             (None, None) => ("site.yml".to_owned(), None),
         };
-        let (beside, programs) = (folder.clone(), folder.clone());
+        let beside = folder.clone();
         let playbook = playbook::parse(&entry, resource::NAMES, &move |name| {
             let own = beside
                 .as_ref()
                 .and_then(|folder| read(&folder.join(name)).ok());
             own.or_else(|| embedded(&PLAYBOOKS, name, "playbooks"))
         })?;
-        let engine = Engine::new(
-            move |name| {
-                let own = folder.as_ref().and_then(|folder| {
-                    read(&folder.join("templates").join(name))
-                        .or_else(|_| read(&folder.join("../templates").join(name)))
-                        .ok()
-                });
-                own.or_else(|| embedded(&TEMPLATES, name, "templates"))
-            },
-            move |name| {
-                let shipped = PROGRAMS
-                    .get_file(name)
-                    .and_then(|file| file.contents_utf8());
-                let own = programs.as_ref().and_then(|folder| {
-                    read(&folder.join("programs").join(name))
-                        .or_else(|_| read(&folder.join("../programs").join(name)))
-                        .ok()
-                });
-                // What was exported and left as it was is still pgha's own.
-                let text =
-                    own.map_or_else(|| shipped.map(str::to_owned), |own| Some(own.text.clone()))?;
-                Some(Program {
-                    shipped: shipped == Some(&text),
-                    text,
-                })
-            },
-        );
+        let programs = Programs {
+            folder: folder.clone(),
+        };
+        let engine = Engine::new(move |name| {
+            let own = folder.as_ref().and_then(|folder| {
+                read(&folder.join("templates").join(name))
+                    .or_else(|_| read(&folder.join("../templates").join(name)))
+                    .ok()
+            });
+            own.or_else(|| embedded(&TEMPLATES, name, "templates"))
+        })
+        .with_programs(programs);
         Ok(Instructions { playbook, engine })
+    }
+}
+
+/// Those inside the binary, and those beside a playbook.
+struct Programs {
+    /// The playbook's.
+    folder: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Where the user's own may be.
+    fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        let folder = self.folder.iter();
+        folder.flat_map(|folder| [folder.join("programs"), folder.join("../programs")])
+    }
+}
+
+impl template::Programs for Programs {
+    fn shipped(&self, name: &str) -> Option<Arc<Source>> {
+        embedded(&PROGRAMS, name, "programs")
+    }
+
+    fn own(&self, name: &str) -> Result<Option<Arc<Source>>, Problem> {
+        let mut paths = self.folders().map(|folder| folder.join(name));
+        let found = paths.find(|path| path.symlink_metadata().is_ok());
+        found.map(|path| read(&path)).transpose()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let shipped = PROGRAMS.files().map(include_dir::File::path);
+        let shipped = shipped.map(Path::to_path_buf);
+        let own = self.folders().flat_map(|folder| list(&folder));
+        let names = shipped.chain(own);
+        let names = names.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+        BTreeSet::from_iter(names).into_iter().collect()
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::apply::Mode;
 use super::load::Which;
-use super::plan::{Common, Diff};
+use super::plan::{Common, Contents};
 
 #[derive(Args)]
 pub struct Manner {
@@ -16,16 +16,14 @@ pub struct Manner {
     /// Look at everything, and show what would be done; nothing is changed
     #[arg(long)]
     pub dry_run: bool,
-    /// Show how the content of files changes; `full`: that of pgha's own programs too
-    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
-        default_value_t = Diff::Short, default_missing_value = "short")]
-    diff: Diff,
     /// As JSON
     #[arg(long)]
     pub json: bool,
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    contents: Contents,
 }
 
 impl Manner {
@@ -34,9 +32,16 @@ impl Manner {
         let mut common = Common::of(inventory);
         common.inputs.extra_vars.clone_from(&self.extra_vars);
         common.which = Which::shipped(playbook);
-        common.diff = self.diff;
         common.json = self.json;
         common.verbose = self.verbose;
+        common.contents = self.contents.clone();
+        common
+    }
+
+    /// The same where the content of files is not what is of interest, unless it is asked for.
+    pub fn brief(&self, inventory: &Path, playbook: &'static str) -> Common {
+        let mut common = self.common(inventory, playbook);
+        common.no_diff = common.contents.diff.is_none();
         common
     }
 

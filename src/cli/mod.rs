@@ -57,9 +57,9 @@ enum Verb {
     Log(log::Arguments),
     /// Print the connection string that an application uses
     Conninfo(conninfo::Arguments),
-    /// Check inventory, playbook and templates; connects nowhere
+    /// Check inventory, playbook, templates and programs; connects nowhere
     Validate(validate::Arguments),
-    /// The playbooks and templates that pgha ships
+    /// The playbooks, templates and programs that pgha ships
     #[command(subcommand)]
     Playbook(playbook::Verb),
     /// Disposable hosts in containers

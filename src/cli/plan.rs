@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
@@ -11,7 +11,7 @@ use super::out;
 use crate::facts::{Facts, Probes, Release};
 use crate::plan::{Declaration, Intent, Plan};
 use crate::problem::{Kind, Problem, Problems};
-use crate::render::plan::{PlanOptions, text};
+use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
 use crate::run::{Events, Fleet, Lock, probe};
@@ -32,12 +32,10 @@ pub struct Common {
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     pub verbose: bool,
-    /// Show how the content of files changes; `full`: that of pgha's own programs too
-    #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true,
-        default_value_t = Diff::Short, default_missing_value = "short", overrides_with = "no_diff")]
-    pub diff: Diff,
-    /// Do not show how the content of files changes
-    #[arg(long)]
+    #[command(flatten)]
+    pub contents: Contents,
+    /// Only say how many lines of files change
+    #[arg(long, overrides_with = "diff")]
     pub no_diff: bool,
     #[arg(skip)]
     pub intent: Intent,
@@ -46,12 +44,12 @@ pub struct Common {
     pub only_changes: bool,
 }
 
-/// How much of the content of files a plan shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Diff {
-    /// All but the text of programs that pgha ships, which are named with their hash.
-    Short,
-    Full,
+/// How the content of files is shown.
+#[derive(Args, Clone, Default)]
+pub struct Contents {
+    /// Show how the content of files changes: `short`, the default, has pgha's own programs by name and hash only
+    #[arg(long, value_enum, value_name = "full|short", num_args = 0..=1, require_equals = true, default_missing_value = "short", hide_possible_values = true)]
+    pub diff: Option<Diff>,
 }
 
 #[derive(Args)]
@@ -96,7 +94,7 @@ impl Common {
             allow_restart_primary: false,
             json: false,
             verbose: false,
-            diff: Diff::Short,
+            contents: Contents::default(),
             no_diff: false,
             intent: Intent::Converge,
             only_changes: false,
@@ -114,8 +112,10 @@ impl Common {
 
     pub fn text(&self, plan: &Plan, hosts: usize) -> String {
         let options = PlanOptions {
-            diff: !self.no_diff,
-            full: self.diff == Diff::Full,
+            diff: match (self.no_diff, self.contents.diff) {
+                (true, _) => Diff::Nothing,
+                (false, diff) => diff.unwrap_or_default(),
+            },
             verbose: self.verbose,
             colours: stdout_colours(),
             width: stdout_width(),

@@ -111,12 +111,16 @@ fn shipped<'a>(folders: &[(&'a str, &'a Dir<'a>)]) -> Vec<Shipped<'a>> {
     found
 }
 
-/// The first line of the comment that a file begins with.
+/// The first line of the comment that a file begins with; what it says to a kernel or a linter is none.
 fn description(contents: &str) -> Option<&str> {
     let mut lines = contents.lines().map(str::trim);
     let mut inside = false;
     lines.find_map(|line| {
-        if line.is_empty() || line == "---" {
+        if line.is_empty()
+            || line == "---"
+            || line.starts_with("#!")
+            || line.starts_with("# shellcheck ")
+        {
             return None;
         }
         let opened = line
@@ -241,6 +245,10 @@ mod tests {
         );
         assert_eq!(description("{# short #}\nx"), Some("short"));
         assert_eq!(description(""), None);
+        assert_eq!(
+            description("#!/bin/sh\n# shellcheck shell=sh\n# Guards.\nset -u\n"),
+            Some("Guards.")
+        );
     }
 
     #[test]

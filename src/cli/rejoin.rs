@@ -117,9 +117,7 @@ fn check(arguments: &Arguments) -> Result<(), Problems> {
 
 impl Arguments {
     fn common(&self, playbook: &'static str, returning: &Returning) -> Common {
-        let mut common = self.manner.common(&self.inventory, playbook);
-        // pgha's own programs are not what is of interest now.
-        common.no_diff = true;
+        let mut common = self.manner.brief(&self.inventory, playbook);
         common.intent = Intent::Returning(returning.clone());
         common.only_changes = playbook == SAVE;
         common

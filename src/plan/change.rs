@@ -80,7 +80,7 @@ pub struct FileDiff {
     pub path: String,
     pub before: Before,
     pub after: Text,
-    /// The name of a program that is pgha's own and unchanged: known by that and its hash.
+    /// The program of pgha's own that it becomes, to the byte: it is told by name and hash unless its text is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipped: Option<String>,
 }

@@ -11,10 +11,10 @@ use super::{Change, Declaration, Held, Plan, Stage, Topology, Warning};
 use crate::facts::{Facts, Probes, Time};
 use crate::inventory::select;
 use crate::playbook::{self, Play, Step};
-use crate::problem::{Kind, Problem, Problems};
-use crate::resource::{self, Draft, Resource, Verdict, View};
+use crate::problem::{Kind, Problem, Problems, Span};
+use crate::resource::{self, Draft, Files, Resource, Verdict, View};
 use crate::secret::Secrets;
-use crate::template::value;
+use crate::template::{Engine, Program, value};
 use crate::yaml::{Node, Value as Yaml};
 
 /// Groups whose hosts are known once all were looked at: who is the primary, who is not, who is to become it and whom it
@@ -439,14 +439,45 @@ impl<'a> Walk<'a> {
     ) -> Result<Box<dyn Resource>, Problems> {
         let engine = self.declaration.engine;
         let arguments: Node = engine.node(declared, context)?;
-        let place = |name: &str| {
-            let named = argument_of(&format!("`{name}`"), &arguments);
-            named.unwrap_or_else(|| declared.span.clone())
+        let files = Named {
+            engine,
+            context,
+            arguments: &arguments,
         };
-        let files = resource::Files {
-            template: &|name| engine.file(name, &place(name), context),
-            program: &|name| engine.program(name, &place(name)),
-        };
-        resource::declare(kind, &arguments, files)
+        resource::declare(kind, &arguments, &files).map_err(|Problems(problems)| {
+            let told = problems.into_iter().map(|problem| match &problem.span {
+                Some(_) => problem,
+                None => {
+                    let place = files.place(&problem.what);
+                    problem.at(&place)
+                }
+            });
+            Problems(told.collect())
+        })
+    }
+}
+
+/// The files that a step's (rendered) arguments name.
+struct Named<'a> {
+    engine: &'a Engine,
+    context: &'a Value,
+    arguments: &'a Node,
+}
+
+impl Named<'_> {
+    /// The argument that `what` speaks of, in backticks.
+    fn place(&self, what: &str) -> Span {
+        argument_of(what, self.arguments).unwrap_or_else(|| self.arguments.span.clone())
+    }
+}
+
+impl Files for Named<'_> {
+    fn template(&self, name: &str) -> Result<String, Problem> {
+        let place = self.place(&format!("`{name}`"));
+        self.engine.file(name, &place, self.context)
+    }
+
+    fn program(&self, name: &str) -> Result<Program, Problem> {
+        self.engine.program(name, &self.place(&format!("`{name}`")))
     }
 }

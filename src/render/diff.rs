@@ -5,7 +5,6 @@ use similar::{ChangeTag, TextDiff};
 
 use super::style::{Paint, Tone, clean, clean_line};
 use crate::plan::{Before, FileDiff};
-use crate::resource::hex;
 use crate::words::count;
 
 /// The diff, complete, one string to a line. Of a new file whose name was just told, only the lines.
@@ -90,42 +89,63 @@ fn hunks(old: &str, new: &str, radius: usize, shows_places: bool, paint: Paint) 
     out
 }
 
-/// Of a program that is pgha's own: `pgha's own start-guard.sh, 65 lines, sha256 1a2b3c4d5e6f`.
-pub(super) fn shipped(diff: &FileDiff) -> Option<String> {
-    let name = diff.shipped.as_ref()?;
-    let text = diff.after.to_string();
-    let hash = hex(&Sha256::digest(text.as_bytes()));
-    let replaces = match diff.before {
-        Before::Absent => "",
-        Before::Content(_) | Before::NotYet | Before::Hidden => ", in place of one that differs",
-    };
-    let lines = count(text.lines().count(), "line");
-    Some(format!(
-        "pgha's own {}, {lines}, sha256 {}{replaces}",
-        clean_line(name),
-        &hash[..12]
-    ))
+/// A program of pgha's own by name, length and hash, and what is known of a file that it replaces.
+pub(super) fn program(diff: &FileDiff, name: &str) -> Vec<String> {
+    let new = diff.after.rendered();
+    let name = clean_line(name);
+    let mut out = vec![format!("pgha's own program {name}, {}", measure(&new))];
+    match &diff.before {
+        Before::Absent => {}
+        Before::Content(old) => out.push(format!(
+            "replaces a file of {}: {}",
+            measure(old),
+            differing(old, &new)
+        )),
+        Before::NotYet => {
+            out.push("replaces what an earlier change of this plan writes".to_owned())
+        }
+        Before::Hidden => {
+            out.push("replaces a file that has secrets, is large, or is no text".to_owned());
+        }
+    }
+    out
 }
 
-/// The same in one line: `+12 -3 lines`.
-pub(super) fn summary(diff: &FileDiff) -> String {
-    let old = match &diff.before {
-        Before::Content(content) => content.as_str(),
-        Before::Absent | Before::NotYet | Before::Hidden => "",
-    };
-    let new = diff.after.to_string();
+/// `120 lines, sha256 1a2b3c4d5e6f`
+fn measure(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let short: String = digest
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{}, sha256 {short}", count(text.lines().count(), "line"))
+}
+
+/// `+12 -3 lines`
+fn differing(old: &str, new: &str) -> String {
     let (mut inserted, mut deleted) = (0, 0);
-    for change in TextDiff::from_lines(old, &new).iter_all_changes() {
+    for change in TextDiff::from_lines(old, new).iter_all_changes() {
         match change.tag() {
             ChangeTag::Equal => {}
             ChangeTag::Insert => inserted += 1,
             ChangeTag::Delete => deleted += 1,
         }
     }
+    format!("+{inserted} -{deleted} lines")
+}
+
+/// The same in one line: `content: +12 -3 lines`.
+pub(super) fn summary(diff: &FileDiff) -> String {
+    let old = match &diff.before {
+        Before::Content(content) => content.as_str(),
+        Before::Absent | Before::NotYet | Before::Hidden => "",
+    };
+    let new = diff.after.to_string();
     let hidden = match diff.before {
         Before::Hidden => ", old content not shown",
         Before::NotYet => ", old content not written yet",
         Before::Absent | Before::Content(_) => "",
     };
-    format!("content: +{inserted} -{deleted} lines{hidden}")
+    format!("content: {}{hidden}", differing(old, &new))
 }

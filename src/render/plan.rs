@@ -10,13 +10,23 @@ use crate::words::count;
 
 pub use super::op::op_lines;
 
+/// How the content of files is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Diff {
+    /// Only how many lines differ
+    #[value(skip)]
+    Nothing,
+    /// Complete, but for programs that pgha ships: those by name, number of lines and hash
+    #[default]
+    Short,
+    /// Complete
+    Full,
+}
+
 /// How a plan is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanOptions {
-    /// Contents of files, complete but for pgha's own programs; else only how many lines differ.
-    pub diff: bool,
-    /// Of pgha's own programs, too, which are known by name and hash otherwise.
-    pub full: bool,
+    pub diff: Diff,
     /// Guards too.
     pub verbose: bool,
     pub colours: bool,
@@ -163,12 +173,7 @@ fn change<'a>(
         "  {}",
         deed(change.action, &change.resource, &change.subject, paint)
     );
-    let shipped = change.diff.as_ref().filter(|_| !options.full);
-    let shipped = shipped.and_then(|file| diff::shipped(file));
-    if let Some(told) = &shipped {
-        // It is known by its name and hash: one line is all of it.
-        head.push_str(&format!("  {told}"));
-    } else if change.step != change.subject {
+    if change.step != change.subject {
         let step = paint.paint(Tone::Dim, format!("({})", clean_line(&change.step)));
         let fits = console::measure_text_width(&format!("{head}  {step}")) <= options.width;
         head.push_str(if fits { "  " } else { "\n    " });
@@ -196,9 +201,9 @@ fn change<'a>(
         );
     }
     if let Some(file) = &change.diff {
-        if shipped.is_some() {
-            // Told already.
-        } else if options.diff {
+        if let (Some(program), Diff::Nothing | Diff::Short) = (&file.shipped, options.diff) {
+            body.extend(diff::program(file, program));
+        } else if options.diff != Diff::Nothing {
             let (shown_on, shown): (&str, &FileDiff) = *files
                 .entry(file.path.as_str())
                 .or_insert((change.host.as_str(), file));
@@ -213,10 +218,13 @@ fn change<'a>(
             body.push(diff::summary(file));
         }
     }
-    let told = |op: &Op| shipped.is_some() && matches!(op, Op::WriteFile { .. });
-    for op in change.ops.iter().filter(|op| !told(op)) {
+    for op in &change.ops {
         body.extend(op_lines(op));
-        body.extend(content_without_diff(change, op, options.diff));
+        body.extend(content_without_diff(
+            change,
+            op,
+            options.diff != Diff::Nothing,
+        ));
     }
     body.extend(undo_lines(change, paint));
     // Space at the end of a line may be what differs: only blank lines are trimmed.

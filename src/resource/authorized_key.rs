@@ -73,8 +73,8 @@ impl OneFile for AuthorizedKey {
             mode: "0600".to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
-            validate: None,
             shipped: None,
+            validate: None,
         }
     }
 }

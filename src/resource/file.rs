@@ -15,23 +15,25 @@ pub struct File {
     pub path: String,
     /// Absent: a file that must not be there.
     pub content: Option<String>,
+    /// The program of pgha's own that it is, to the byte.
+    pub shipped: Option<String>,
     pub mode: String,
     pub owner: String,
     pub group: String,
     /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
     pub validate: Option<Vec<String>>,
-    /// The name in `programs/` of a file that is pgha's own and unchanged: a plan names it and does not show its text.
-    pub shipped: Option<String>,
 }
 
-/// `file`: a file with the `content` given here, or with that of `src`, a file of `programs/` that nothing is evaluated in;
-/// without either, a file that must not be there.
+/// `file`: what a playbook says of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
     path: String,
+    /// What it holds. Neither this nor `src`: a file that must not be there.
     #[serde(default)]
     content: Option<String>,
+    /// In place of `content`: a file in `programs/` beside the playbook, or else pgha's own of that name. It goes to the
+    /// host as it is; nothing in it is evaluated, `{{ … }}` stays what it is.
     #[serde(default)]
     src: Option<String>,
     #[serde(default = "public")]
@@ -40,6 +42,7 @@ pub struct Arguments {
     owner: String,
     #[serde(default = "root")]
     group: String,
+    /// As [`File::validate`].
     #[serde(default)]
     validate: Option<Vec<String>>,
 }
@@ -47,26 +50,30 @@ pub struct Arguments {
 impl Declared for Arguments {
     type Whole = File;
 
-    fn complete(self, files: Files<'_>) -> Result<File, Problem> {
+    fn complete(self, files: &dyn Files) -> Result<File, Problem> {
         let (content, shipped) = match (self.content, self.src) {
-            (Some(_), Some(_)) => {
-                return Err(Problem::input("a file has either `content` or `src`")
-                    .hint("`src` names a file of `programs/`, `content` is the text itself"));
+            (Some(_), Some(src)) => {
+                return Err(Problem::input(format!(
+                    "`content` and `src` (`{src}`) are both given"
+                ))
+                .hint(
+                    "keep one: `content` is the text itself, `src` names a file in `programs/`",
+                ));
+            }
+            (None, Some(src)) => {
+                let program = files.program(&src)?;
+                (Some(program.text), program.is_shipped.then_some(src))
             }
             (content, None) => (content, None),
-            (None, Some(src)) => {
-                let program = (files.program)(&src)?;
-                (Some(program.text), program.shipped.then_some(src))
-            }
         };
         Ok(File {
             path: self.path,
             content,
+            shipped,
             mode: self.mode,
             owner: self.owner,
             group: self.group,
             validate: self.validate,
-            shipped,
         })
     }
 }
@@ -98,15 +105,15 @@ pub struct Template {
 impl Declared for Template {
     type Whole = File;
 
-    fn complete(self, files: Files<'_>) -> Result<File, Problem> {
+    fn complete(self, files: &dyn Files) -> Result<File, Problem> {
         Ok(File {
             path: self.path,
-            content: Some((files.template)(&self.src)?),
+            content: Some(files.template(&self.src)?),
+            shipped: None,
             mode: self.mode,
             owner: self.owner,
             group: self.group,
             validate: self.validate,
-            shipped: None,
         })
     }
 }
@@ -287,8 +294,7 @@ impl Resource for File {
     }
 
     fn probes(&self, _: &View<'_>) -> Vec<Probe> {
-        // Of pgha's own programs the hash says whether they are; their text is not fetched from each host at each look.
-        vec![if self.has_secrets() || self.shipped.is_some() {
+        vec![if self.has_secrets() {
             Probe::Path(self.path.clone())
         } else {
             Probe::Content(self.path.clone())

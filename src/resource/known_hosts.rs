@@ -65,8 +65,8 @@ impl OneFile for KnownHosts {
             mode: "0644".to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
-            validate: None,
             shipped: None,
+            validate: None,
         }
     }
 }

@@ -48,7 +48,6 @@ mod wait_for;
 mod wal_received;
 
 pub use draft::{Draft, Verdict};
-pub use file::hex;
 pub use standby_rejoin::is_rewind;
 pub use view::View;
 
@@ -126,13 +125,19 @@ impl<F: OneFile> Resource for F {
     }
 }
 
-/// Gives the files that arguments name.
-#[derive(Clone, Copy)]
-pub struct Files<'a> {
-    /// The text of a template file, rendered for the host at hand.
-    pub template: &'a dyn Fn(&str) -> Result<String, Problem>,
-    /// A file of `programs/`, as it is.
-    pub program: &'a dyn Fn(&str) -> Result<Program, Problem>,
+/// The files that arguments name, for the host at hand.
+pub trait Files {
+    /// The text of a template, rendered.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be rendered.
+    fn template(&self, name: &str) -> Result<String, Problem>;
+
+    /// A program as it is.
+    ///
+    /// # Errors
+    /// There is none of that name, or it cannot be read.
+    fn program(&self, name: &str) -> Result<Program, Problem>;
 }
 
 macro_rules! kinds {
@@ -144,7 +149,7 @@ macro_rules! kinds {
         ///
         /// # Errors
         /// An argument is unknown, missing or of the wrong type.
-        pub fn declare(kind: &str, arguments: &Node, files: Files<'_>) -> Result<Box<dyn Resource>, Problems> {
+        pub fn declare(kind: &str, arguments: &Node, files: &dyn Files) -> Result<Box<dyn Resource>, Problems> {
             argument::check(arguments)?;
             match kind {
                 $($name => {
@@ -157,18 +162,18 @@ macro_rules! kinds {
     };
 }
 
-/// Arguments that are not a resource yet: a template still has to be read.
+/// Arguments that are not a resource yet: a file still has to be read.
 trait Declared: Sized {
     type Whole: Resource + 'static;
 
-    fn complete(self, files: Files<'_>) -> Result<Self::Whole, Problem>;
+    fn complete(self, files: &dyn Files) -> Result<Self::Whole, Problem>;
 }
 
 /// Most arguments are the resource.
 impl<R: Resource + 'static> Declared for R {
     type Whole = R;
 
-    fn complete(self, _: Files<'_>) -> Result<R, Problem> {
+    fn complete(self, _: &dyn Files) -> Result<R, Problem> {
         Ok(self)
     }
 }

@@ -24,16 +24,16 @@ pub struct PostgresqlHba {
 impl Declared for Arguments {
     type Whole = PostgresqlHba;
 
-    fn complete(self, files: Files<'_>) -> Result<PostgresqlHba, Problem> {
+    fn complete(self, files: &dyn Files) -> Result<PostgresqlHba, Problem> {
         Ok(PostgresqlHba {
             file: File {
-                content: Some((files.template)(&self.src)?),
+                content: Some(files.template(&self.src)?),
                 path: self.path,
                 mode: "0640".to_owned(),
                 owner: "postgres".to_owned(),
                 group: "postgres".to_owned(),
-                validate: None,
                 shipped: None,
+                validate: None,
             },
         })
     }

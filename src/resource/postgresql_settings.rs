@@ -39,8 +39,8 @@ pub struct PostgresqlSettings {
 impl Declared for Arguments {
     type Whole = PostgresqlSettings;
 
-    fn complete(self, files: Files<'_>) -> Result<PostgresqlSettings, Problem> {
-        let mut settings = setting::parse(&(files.template)(&self.src)?).map_err(|line| {
+    fn complete(self, files: &dyn Files) -> Result<PostgresqlSettings, Problem> {
+        let mut settings = setting::parse(&files.template(&self.src)?).map_err(|line| {
             Problem::input(format!(
                 "`{}` has a line that is no setting: `{line}`",
                 self.src
@@ -126,6 +126,7 @@ impl PostgresqlSettings {
             group: "postgres".to_owned(),
             // Reads the file as the server would, without a server: an unknown name or a bad value is refused before it is
             // in place.
+            shipped: None,
             validate: Some(vec![
                 postgres,
                 "-C".to_owned(),
@@ -135,7 +136,6 @@ impl PostgresqlSettings {
                 "-c".to_owned(),
                 "config_file=%s".to_owned(),
             ]),
-            shipped: None,
         }
     }
 

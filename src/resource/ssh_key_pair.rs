@@ -29,8 +29,8 @@ impl SshKeyPair {
             mode: mode.to_owned(),
             owner: self.owner.clone(),
             group: self.group.clone(),
-            validate: None,
             shipped: None,
+            validate: None,
         };
         [
             file(self.path.clone(), PRIVATE, "0600"),

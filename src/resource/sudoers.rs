@@ -55,8 +55,8 @@ impl OneFile for Sudoers {
             mode: "0440".to_owned(),
             owner: "root".to_owned(),
             group: "root".to_owned(),
-            validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
             shipped: None,
+            validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
         }
     }
 }

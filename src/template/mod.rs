@@ -1,6 +1,7 @@
 //! Strict templates: what is not defined is an error with its place, and a literal stays a literal.
 
 mod filters;
+mod program;
 
 use std::sync::Arc;
 
@@ -10,31 +11,23 @@ use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::S
 use crate::problem::{Problem, Source, Span, did_you_mean};
 use crate::yaml::{Map, Node, Value as Yaml};
 
+use program::is_sound;
+
+pub use program::{Program, Programs};
+
 type Read = Arc<dyn Fn(&str) -> Option<Arc<Source>> + Send + Sync>;
-type ReadProgram = Box<dyn Fn(&str) -> Option<Program> + Send + Sync>;
 
-/// A file of `programs/`: its text goes to hosts as it is, nothing in it is evaluated.
-pub struct Program {
-    pub text: String,
-    /// Whether it is pgha's own, as it is shipped in the binary.
-    pub shipped: bool,
-}
-
-/// Renders the texts of playbooks and the files in `templates/`.
+/// Renders the texts of playbooks and the files in `templates/`, and finds those in `programs/`, which are not rendered.
 pub struct Engine {
     environment: Environment<'static>,
     /// Finds a template file by name.
     read: Read,
-    /// Finds a program by name.
-    programs: ReadProgram,
+    programs: Box<dyn Programs>,
 }
 
 impl Engine {
-    /// `read` finds a template by its name, e.g. `pg_hba.conf.j2`; `programs` a file of `programs/`, e.g. `start-guard.sh`.
-    pub fn new(
-        read: impl Fn(&str) -> Option<Arc<Source>> + Send + Sync + 'static,
-        programs: impl Fn(&str) -> Option<Program> + Send + Sync + 'static,
-    ) -> Self {
+    /// `read` finds a template by its name, e.g. `pg_hba.conf.j2`.
+    pub fn new(read: impl Fn(&str) -> Option<Arc<Source>> + Send + Sync + 'static) -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -56,8 +49,15 @@ impl Engine {
         Self {
             environment,
             read,
-            programs: Box::new(programs),
+            programs: Box::new(|_: &str| None),
         }
+    }
+
+    /// The same for playbooks whose steps ship programs.
+    #[must_use]
+    pub fn with_programs(mut self, programs: impl Programs + 'static) -> Self {
+        self.programs = Box::new(programs);
+        self
     }
 
     /// Whether a condition holds.
@@ -114,6 +114,7 @@ impl Engine {
                 .at(span)
                 .hint("templates are looked for in `templates/` beside the playbook, then in pgha itself; `pgha playbook list` lists those")
         })?;
+        is_sound(&source)?;
         self.environment
             .render_named_str(name, &source.text, context.clone())
             .map_err(|error| {
@@ -128,26 +129,6 @@ impl Engine {
                     context,
                 )
             })
-    }
-
-    /// The file `name` of `programs/`, as it is.
-    ///
-    /// # Errors
-    /// There is none of that name (told at `span`), or it holds a character by which secrets are marked.
-    pub fn program(&self, name: &str, span: &Span) -> Result<Program, Problem> {
-        let program = (self.programs)(name).ok_or_else(|| {
-            Problem::input(format!("there is no program `{name}`"))
-                .at(span)
-                .hint("programs are looked for in `programs/` beside the playbook, then in pgha itself; `pgha playbook list` lists those")
-        })?;
-        if program.text.contains(crate::secret::is_forbidden) {
-            return Err(Problem::input(format!(
-                "the program `{name}` holds a character that pgha keeps for itself"
-            ))
-            .at(span)
-            .hint("it is a character of Unicode's private use; take it out"));
-        }
-        Ok(program)
     }
 
     fn text(&self, text: &str, span: &Span, context: &Value) -> Result<String, Problem> {

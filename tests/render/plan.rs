@@ -1,12 +1,11 @@
 use pgha::plan::{Action, Before, Plan, Shown};
-use pgha::render::plan::{PlanOptions, text};
+use pgha::render::plan::{Diff, PlanOptions, text};
 use pgha::secret::{Form, marker};
 
 use crate::plans::{change, everything, field, file, run, stage, transaction, value, write};
 
 const FULL: PlanOptions = PlanOptions {
-    diff: true,
-    full: false,
+    diff: Diff::Full,
     verbose: true,
     colours: false,
     width: 100,
@@ -24,8 +23,7 @@ fn everything_in_full() {
 #[test]
 fn guards_and_contents_are_left_out_when_not_wanted() {
     let brief = PlanOptions {
-        diff: false,
-        full: false,
+        diff: Diff::Nothing,
         width: 60,
         ..USUAL
     };
@@ -34,6 +32,60 @@ fn guards_and_contents_are_left_out_when_not_wanted() {
     assert!(!shown.contains("+++"), "{shown}");
     assert!(shown.contains("content: +1 -1 lines\n"), "{shown}");
     assert!(shown.contains("on 3 hosts in 3 stages"), "{shown}");
+}
+
+/// Programs that pgha ships: a new one, one that replaces what somebody wrote, one that an earlier change writes, one that
+/// cannot be compared; and the same file, changed by the user.
+fn programs() -> Plan {
+    let text = "#!/bin/sh\n# Guards.\nset -eu\nexit 0\n";
+    let old = text.replace("exit 0", "exit 1");
+    let befores = [
+        ("/lib/new", Before::Absent),
+        ("/lib/edited", Before::Content(old)),
+        ("/lib/written-before", Before::NotYet),
+        ("/lib/hidden", Before::Hidden),
+    ];
+    let mut changes: Vec<_> = befores
+        .into_iter()
+        .map(|(path, before)| file("node1", path, before, text))
+        .collect();
+    for change in &mut changes {
+        change.diff.as_mut().unwrap().shipped = Some("start-guard.sh".into());
+    }
+    let own = text.replace("Guards", "Guards more");
+    changes.push(file("node1", "/lib/own", Before::Absent, &own));
+    Plan {
+        stages: vec![stage(changes)],
+        ..Plan::default()
+    }
+}
+
+#[test]
+fn a_program_that_pgha_ships_is_one_line_unless_all_is_asked_for() {
+    let short = PlanOptions {
+        diff: Diff::Short,
+        ..USUAL
+    };
+    insta::assert_snapshot!(text(&programs(), 4, short));
+    let full = text(&programs(), 4, USUAL);
+    for (number, line) in [(5, "+exit 0"), (1, "-exit 1"), (0, "pgha's own program")] {
+        let found = full.lines().filter(|found| found.trim() == line).count();
+        assert_eq!(found, number, "{line}\n{full}");
+    }
+    let nothing = PlanOptions {
+        diff: Diff::Nothing,
+        ..USUAL
+    };
+    let brief = text(&programs(), 4, nothing);
+    assert_eq!(brief.matches("pgha's own program").count(), 4, "{brief}");
+    assert!(!brief.contains("+# Guards more"), "{brief}");
+}
+
+#[test]
+fn a_kept_plan_shows_the_same() {
+    let kept = serde_json::to_string(&programs()).unwrap();
+    let read: Plan = serde_json::from_str(&kept).unwrap();
+    assert_eq!(read, programs());
 }
 
 /// A plan of one stage; each host with the packages it gets, a letter each.
