@@ -445,24 +445,24 @@ fn a_template_file_is_told_at_its_own_line() {
 #[test]
 fn a_program_is_taken_as_it_is_and_told_at_its_place() {
     let place = Place::new();
-    let step = "file: { src: own.sh, path: /a }";
-    place.refuses_step(step, &["own.yml:5:20", "no program `own.sh`"]);
-    place.write("programs/ovn.sh", "");
-    place.refuses_step(step, &["own.yml:5:20", "hint: did you mean `ovn.sh`?"]);
+    let step = "file: { src: mine.sh, path: /a }";
+    place.refuses_step(step, &["own.yml:5:20", "no program `mine.sh`"]);
+    place.write("programs/mime.sh", "");
+    place.refuses_step(step, &["own.yml:5:20", "hint: did you mean `mime.sh`?"]);
     for (text, words) in [
         (
             "true\nx=\u{fdd0}\n",
-            &["programs/own.sh:2:3", "U+FDD0", "hint:"][..],
+            &["programs/mine.sh:2:3", "U+FDD0", "hint:"][..],
         ),
-        ("x=\0\n", &["programs/own.sh:1:3", "U+0000", "hint:"]),
+        ("x=\0\n", &["programs/mine.sh:1:3", "U+0000", "hint:"]),
     ] {
-        place.write("programs/own.sh", text);
+        place.write("programs/mine.sh", text);
         place.refuses_step(step, words);
     }
-    fs::write(place.path("programs/own.sh"), b"\xff").unwrap();
+    fs::write(place.path("programs/mine.sh"), b"\xff").unwrap();
     place.refuses_step(step, &["own.yml:5:20", "no UTF-8", "hint:"]);
     // A template would not parse.
-    place.write("programs/own.sh", "echo '{{ 1 + }}' {% nonsense %}\n");
+    place.write("programs/mine.sh", "echo '{{ 1 + }}' {% nonsense %}\n");
     place.accepts_step(step);
     place.write("templates/own.j2", "x=\u{fdd1}\n");
     place.refuses_step(

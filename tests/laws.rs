@@ -290,7 +290,7 @@ fn a_member_can_be_a_pooler_too() {
     let site = Site::new(&both);
     let plan = site.predict(&site.bare(Release::Debian12)).unwrap().0;
     let written = changes(&plan);
-    let scripts = "node3: template /usr/local/lib/pgha/find-primary";
+    let scripts = "node3: file /usr/local/lib/pgha/find-primary";
     assert_eq!(
         written.iter().filter(|change| *change == scripts).count(),
         1

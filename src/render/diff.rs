@@ -89,11 +89,14 @@ fn hunks(old: &str, new: &str, radius: usize, shows_places: bool, paint: Paint) 
     out
 }
 
-/// A program of pgha's own by name, length and hash, and what is known of a file that it replaces.
-pub(super) fn program(diff: &FileDiff, name: &str) -> Vec<String> {
+/// A program of pgha's own by name, length and hash, then what is known of a file that it replaces; nothing of other files.
+pub(super) fn program(diff: &FileDiff) -> Vec<String> {
+    let Some(name) = &diff.shipped else {
+        return Vec::new();
+    };
     let new = diff.after.rendered();
     let name = clean_line(name);
-    let mut out = vec![format!("pgha's own program {name}, {}", measure(&new))];
+    let mut out = vec![format!("pgha's own {name}, {}", measure(&new))];
     match &diff.before {
         Before::Absent => {}
         Before::Content(old) => out.push(format!(
@@ -104,9 +107,7 @@ pub(super) fn program(diff: &FileDiff, name: &str) -> Vec<String> {
         Before::NotYet => {
             out.push("replaces what an earlier change of this plan writes".to_owned())
         }
-        Before::Hidden => {
-            out.push("replaces a file that has secrets, is large, or is no text".to_owned());
-        }
+        Before::Hidden => out.push("replaces a file that differs, by its hash".to_owned()),
     }
     out
 }

@@ -173,7 +173,16 @@ fn change<'a>(
         "  {}",
         deed(change.action, &change.resource, &change.subject, paint)
     );
-    if change.step != change.subject {
+    // A program of pgha's own is known by its name and hash: of a new one that line is all, its write included.
+    let mut program = match (&change.diff, options.diff) {
+        (Some(file), Diff::Nothing | Diff::Short) => diff::program(file),
+        _ => Vec::new(),
+    }
+    .into_iter();
+    let told = program.next();
+    if let Some(told) = &told {
+        head.push_str(&format!("  {told}"));
+    } else if change.step != change.subject {
         let step = paint.paint(Tone::Dim, format!("({})", clean_line(&change.step)));
         let fits = console::measure_text_width(&format!("{head}  {step}")) <= options.width;
         head.push_str(if fits { "  " } else { "\n    " });
@@ -201,8 +210,8 @@ fn change<'a>(
         );
     }
     if let Some(file) = &change.diff {
-        if let (Some(program), Diff::Nothing | Diff::Short) = (&file.shipped, options.diff) {
-            body.extend(diff::program(file, program));
+        if told.is_some() {
+            body.extend(program);
         } else if options.diff != Diff::Nothing {
             let (shown_on, shown): (&str, &FileDiff) = *files
                 .entry(file.path.as_str())
@@ -218,7 +227,8 @@ fn change<'a>(
             body.push(diff::summary(file));
         }
     }
-    for op in &change.ops {
+    let is_told = |op: &&Op| told.is_some() && matches!(op, Op::WriteFile { .. });
+    for op in change.ops.iter().filter(|op| !is_told(op)) {
         body.extend(op_lines(op));
         body.extend(content_without_diff(
             change,

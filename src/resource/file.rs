@@ -208,7 +208,7 @@ impl File {
                 Path::File {
                     content: Some(content),
                     ..
-                } if !has_secrets(&Text::parse(content)) => Before::Content(content.clone()),
+                } if self.shipped.is_none() && !has_secrets(&Text::parse(content)) => Before::Content(content.clone()),
                 Path::File {
                     modified: Time::Planned(_),
                     ..
@@ -294,7 +294,8 @@ impl Resource for File {
     }
 
     fn probes(&self, _: &View<'_>) -> Vec<Probe> {
-        vec![if self.has_secrets() {
+        // Whether a program is pgha's own is told by its hash: its text is not fetched from every host at every look.
+        vec![if self.has_secrets() || self.shipped.is_some() {
             Probe::Path(self.path.clone())
         } else {
             Probe::Content(self.path.clone())
