@@ -75,9 +75,9 @@ fn wrong(program: &str, arguments: &[&str], text: &str) -> Option<String> {
         .then(|| format!("{program} {}:\n{said}", arguments.join(" ")))
 }
 
-/// What the shells and shellcheck find wrong with a script for hosts; each line of it is numbered as in `text`.
+/// What the shells find wrong with a script for hosts, and shellcheck with what the last word of `lint` names; `-` is the text.
 fn of_posix(text: &str, lint: &[&str]) -> Vec<String> {
-    let lint = [&["--severity=warning", "--shell=sh"], lint, &["-"]].concat();
+    let lint = [&["--severity=warning", "--shell=sh"], lint].concat();
     [
         wrong("dash", &["-n"], text),
         wrong("bash", &["--posix", "-n"], text),
@@ -129,7 +129,7 @@ fn every_file_is_sound() {
             ];
             complaints.into_iter().flatten().collect()
         } else {
-            of_posix(&text, &[])
+            of_posix(&text, &["-x", "-P", "SCRIPTDIR", name])
         };
         found.extend(complaints.iter().map(|what| format!("{name}: {what}")));
     }
@@ -138,9 +138,9 @@ fn every_file_is_sound() {
 
 #[test]
 fn what_is_wrong_is_found() {
-    assert_eq!(of_posix("if true; then\n", &[]).len(), 3);
-    assert_eq!(of_posix("a=(1 2)\necho \"${a[0]}\"\n", &[]).len(), 2);
-    assert_eq!(of_posix("cd /a b; rm -rf $1/\n", &[]).len(), 1);
+    assert_eq!(of_posix("if true; then\n", &["-"]).len(), 3);
+    assert_eq!(of_posix("a=(1 2)\necho \"${a[0]}\"\n", &["-"]).len(), 2);
+    assert_eq!(of_posix("cd /a b; rm -rf $1/\n", &["-"]).len(), 1);
 }
 
 /// What a step's script is put together with.
@@ -156,7 +156,7 @@ fn check(scripts: &BTreeMap<String, String>) {
     let exclude = format!("--exclude={ASSEMBLED}");
     let mut found = Vec::new();
     for (text, name) in scripts {
-        for what in of_posix(text, &[&exclude]) {
+        for what in of_posix(text, &[&exclude, "-"]) {
             found.push(format!("{name}: {what}"));
         }
     }
