@@ -7,6 +7,7 @@
 # which pgha does within its time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=lab.sh
 . benches/lab.sh
 n=${1:-3}
 members=(node1 node2 node3)

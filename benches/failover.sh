@@ -9,6 +9,7 @@
 # The two ways take turns, five times each, on the same cluster; pgha brings the old primary back in between.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=lab.sh
 . benches/lab.sh
 n=${1:-5}
 : "${CLIENTS:=target/release/examples/clients}"

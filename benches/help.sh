@@ -6,6 +6,7 @@
 # releases, without connecting. A plan against 100 real hosts was not measured.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=lab.sh
 . benches/lab.sh
 
 for _ in $(seq 20); do

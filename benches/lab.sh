@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the benchmarks: labs, and arithmetic. Sourced, not run.
 
 : "${PGHA:=target/release/pgha}"

@@ -6,6 +6,7 @@
 # byte. Then both ways alternate, ten times each, after one of each that is not counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=lab.sh
 . benches/lab.sh
 n=${1:-10}
 

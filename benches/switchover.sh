@@ -9,6 +9,7 @@
 # client; errors are counted. The three ways take turns, ten times each; the role goes round the members.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=lab.sh
 . benches/lab.sh
 n=${1:-10}
 : "${SCALE:=10}"

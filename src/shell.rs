@@ -3,23 +3,11 @@
 /// What every script for a host begins with: a plain environment, and `as USER COMMAND…`, which runs a command as a user.
 ///
 /// `runuser` itself sets `HOME`, `USER` and `LOGNAME` (util-linux 2.36, 2.38 and 2.41, those of the supported releases).
-pub const PRELUDE: &str = r#"
-export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
-umask 022
-cd /
-as() {
-  if [ "$1" = root ]; then shift; "$@"; return; fi
-  pgha_user=$1; shift
-  runuser -u "$pgha_user" -- "$@"
-}
-"#;
+pub const PRELUDE: &str = include_str!("shell/prelude.sh");
 
 /// What scripts that look have after it: whether the user may do what scripts do, and the host's release. A script that
 /// changes follows one that looked, in the same shell.
-pub const LOOK: &str = r#"
-[ "$(id -u)" = 0 ] || { echo 'not root' >&2; exit 77; }
-pgha_release=$(. /etc/os-release; printf %s "$ID-$VERSION_ID")
-"#;
+pub const LOOK: &str = include_str!("shell/look.sh");
 
 /// What [`LOOK`] says of a user who may not do what scripts do.
 pub const NOT_ROOT: &str = "not root";
@@ -35,6 +23,11 @@ pub fn quote(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
+}
+
+/// A script that takes words, with these for it. Where it stands it has a subshell of its own, so that they are lost with it.
+pub fn with<S: AsRef<str>>(words: impl IntoIterator<Item = S>, script: &str) -> String {
+    format!("set -- {}\n{script}", join(words))
 }
 
 /// The words, each quoted, with blanks between.

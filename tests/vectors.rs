@@ -12,7 +12,8 @@
 //! - what `readiness` says a host tried has succeeded, unless it has a `code`.
 //!
 //! Beside the golden file, each vector shows the laws: the same bytes twice, nothing more to do on the predicted facts, no
-//! secret in the plan, no fact used that was not asked for, and scripts that `/bin/sh` can read.
+//! secret in the plan, no fact used that was not asked for, nothing told by its hash that is not the file of that name, and scripts
+//! that `/bin/sh` can read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as File, PathBuf};
@@ -654,6 +655,26 @@ fn outcome(name: &str) -> String {
         from_asked, plan,
         "{name}: the plan uses a fact that no probe asks for"
     );
+
+    // What is told by name and hash is that very file, and goes to the host as it is.
+    for change in plan.changes() {
+        let Some((diff, program)) = change
+            .diff
+            .as_ref()
+            .and_then(|diff| Some((diff, diff.shipped.as_ref()?)))
+        else {
+            continue;
+        };
+        let of_vector = vector.given.programs.get(program).cloned();
+        let text = of_vector
+            .or_else(|| Some(shipped("programs", program)?.text.clone()))
+            .unwrap_or_else(|| panic!("{name}: pgha ships no `{program}`"));
+        let writes = |op: &pgha::plan::Op| op.text() == Some(&text.as_str().into());
+        assert!(
+            diff.after == text.as_str().into() && change.ops.iter().any(writes),
+            "{name}: not `{program}` as it is shipped"
+        );
+    }
 
     let options = render::plan::PlanOptions {
         diff: render::plan::Diff::Short,

@@ -7,7 +7,7 @@ use super::readiness::{self, Questions};
 use super::wal;
 use crate::condition::Condition;
 use crate::postgres::ident::quote_literal;
-use crate::shell::{join, quote};
+use crate::shell::{join, with};
 
 /// One thing to look at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,14 +114,7 @@ fn by_case(section: Section, by_release: &BTreeMap<Release, Probes>) -> String {
     out
 }
 
-const SYSTEM: &str = r#"
-(. /etc/os-release; echo "release $ID-$VERSION_ID $PRETTY_NAME")
-while read -r key value unit; do [ "$key" = MemTotal: ] && echo "memory $value"; done </proc/meminfo
-echo "processors $(nproc)"
-for key in /etc/ssh/ssh_host_*_key.pub; do
-  [ -r "$key" ] && { read -r type key comment <"$key"; echo "key $type $key"; }
-done
-:"#;
+const SYSTEM: &str = include_str!("system.sh");
 
 fn body(section: Section, probes: &Probes) -> String {
     let pick = |choose: fn(&Probe) -> Option<&String>| -> Vec<&String> {
@@ -164,22 +157,7 @@ fn body(section: Section, probes: &Probes) -> String {
             if units.is_empty() {
                 return String::new();
             }
-            // A template's instance that never ran has no state of its own; `systemctl show` answers for it all the same.
-            // systemd does not always tell that it is behind: not of a file in `/etc` that takes the place of a package's (its
-            // issue 4500), nor, in release 252, of the first one in a new `.d` (31752).
-            format!(
-                "systemctl show --timestamp=us -p Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,ActiveEnterTimestamp,StateChangeTimestamp,NeedDaemonReload,FragmentPath,DropInPaths {} |
-while IFS= read -r line; do
-  case $line in
-    Id=*) file=/etc/systemd/system/${{line#*=}} ;;
-    *Timestamp=?*) line=\"${{line%%=*}}=$(date -d \"${{line#*=}}\" +%s.%6N)\" ;;
-    FragmentPath=*) if [ -f \"$file\" ] && [ ! -L \"$file\" ] && [ \"${{line#*=}}\" != \"$file\" ]; then echo \"Unread=$file\"; fi ;;
-    DropInPaths=*) for over in \"$file\".d/*.conf; do case $line in *\"$over\"*) ;; *) if [ -s \"$over\" ]; then echo \"Unread=$over\"; fi ;; esac; done ;;
-  esac
-  printf '%s\\n' \"$line\"
-done",
-                join(units)
-            )
+            with(units, include_str!("units.sh"))
         }
         Section::Conditions => conditions(probes)
             .enumerate()
@@ -195,28 +173,11 @@ done",
             if paths.is_empty() {
                 return String::new();
             }
-            format!(
-                "for path in {}; do
-  at=$path; until [ -d \"$at\" ]; do at=$(dirname \"$at\"); done
-  echo \"$(df -B1 --output=avail \"$at\" | tail -n 1) $path\"
-done",
-                join(paths)
-            )
+            with(paths, include_str!("free.sh"))
         }
         Section::Data => cluster(probes).map_or_else(String::new, |(version, directory, _, _)| {
-            format!(
-                r#"data={}
-if [ -f "$data/PG_VERSION" ]; then
-  read -r version <"$data/PG_VERSION"; echo "version $version"
-  echo "path $(readlink -f "$data")"
-  [ -f "$data/standby.signal" ] && echo "standby_signal"
-  [ -f "$data/pgha-fenced" ] && echo "fenced"
-  for slot in "$data"/pg_replslot/*/; do [ -d "$slot" ] && echo "slot $(basename "$slot")"; done
-  as postgres /usr/lib/postgresql/{version}/bin/pg_controldata "$data"
-elif [ -e "$data" ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then echo "occupied"
-fi; :"#,
-                quote(directory)
-            )
+            let control = format!("/usr/lib/postgresql/{version}/bin/pg_controldata");
+            with([directory, &control], include_str!("data.sh"))
         }),
         Section::Server => {
             let Some((_, _, port, repmgr)) = cluster(probes) else {
@@ -234,12 +195,7 @@ fi; :"#,
         Section::Pooler => probes
             .iter()
             .find_map(|probe| match probe {
-                Probe::Pooler(port) => Some(format!(
-                    r#"[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
-console() {{ as postgres timeout 10 psql -XAtq -F '	' -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -P tuples_only=off -P footer=off -c "$1"; }}
-for show in DATABASES CONFIG; do echo "show $show"; console "SHOW $show" || exit 1; done
-for show in USERS STATE; do echo "show $show"; console "SHOW $show" 2>/dev/null; done; :"#
-                )),
+                Probe::Pooler(port) => Some(with([port.to_string()], include_str!("pooler.sh"))),
                 _ => None,
             })
             .unwrap_or_default(),
@@ -291,23 +247,10 @@ fn paths(probes: &Probes) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let all = join(all);
-    let mut out = format!(
-        "stat -c '%a|%U|%G|%.9Y|%F|%i %s %.9Y|%n' -- {all} 2>/dev/null
-sha256sum -z -- {all} 2>/dev/null | tr '\\0' '\\n'; "
-    );
+    let mut out = with(all, include_str!("paths.sh"));
     if !with_content.is_empty() {
-        out.push_str(&format!(
-            "
-for path in {}; do
-  if [ -f \"$path\" ] && [ \"$(stat -c %s -- \"$path\")\" -le 65536 ]; then
-    printf 'content|%s|%s\\n' \"$(base64 -w0 -- \"$path\")\" \"$path\"
-  fi
-done",
-            join(with_content)
-        ));
+        out.push_str(&with(with_content, include_str!("contents.sh")));
     }
-    out.push_str("\n:");
     out
 }
 

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Where the write-ahead log of the data directory $data ends (if $end), and how it came there; $bin, $port. After
-# `programs/control.sh`, in whose place `as_postgres` is here.
-# shellcheck disable=SC2154 # what is set by whoever sends it, and by control.sh
+# `programs/control.sh`, whose `as_postgres` stands before both.
+# shellcheck disable=SC2154 # control.sh sets what is used here
+: "${data:?}" "${bin:?}" "${port:?}" "${end:?}"
 [ -f "$data/global/pg_control" ] || exit 0
 read_control || exit 0
 value "Latest checkpoint's TimeLineID"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # The first process of a lab host; becomes systemd. Arguments: host token, login user, authorized key.
 # What is printed is the container's log, the only trace of a host that does not boot.
 exec 2>&1

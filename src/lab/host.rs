@@ -45,14 +45,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const FIRST_PROCESS: &str = include_str!("first-process.sh");
 
 /// Waits inside the host until systemd has settled; prints its state, the host's public key, and the failed units.
-const SETTLED: &str = r#"while :; do
-    state=$(systemctl is-system-running 2>/dev/null) || :
-    case $state in running|degraded|maintenance) break ;; esac
-    sleep 0.1
-done
-echo "$state"
-cat /etc/ssh/ssh_host_ed25519_key.pub
-systemctl list-units --failed --no-legend --plain --no-pager | cut -d' ' -f1"#;
+const SETTLED: &str = include_str!("settled.sh");
 
 impl Boot {
     /// Starts `host` and waits until it can be logged into; gives its public SSH key (type and base64), which was read

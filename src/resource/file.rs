@@ -208,7 +208,9 @@ impl File {
                 Path::File {
                     content: Some(content),
                     ..
-                } if self.shipped.is_none() && !has_secrets(&Text::parse(content)) => Before::Content(content.clone()),
+                } if self.shipped.is_none() && !has_secrets(&Text::parse(content)) => {
+                    Before::Content(content.clone())
+                }
                 Path::File {
                     modified: Time::Planned(_),
                     ..

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::plan::{Change, Guard, Op, ServiceAction};
 use crate::problem::Problem;
 use crate::secret::{Secrets, Text};
-use crate::shell::{join, quote};
+use crate::shell::{join, quote, with};
 
 /// The exit code of a change whose guard did not hold: nothing was done.
 pub const STALE: i32 = 213;
@@ -187,26 +187,13 @@ fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
             unit,
             port,
             timeout_seconds,
-        } => format!(
-            "unit={unit}
-systemctl start --no-block -- $unit
-began=$(date +%s)
-until [ \"$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p {port} -d postgres -c 'select true' 2>/dev/null)\" = t ]; do
-  waited=$(( $(date +%s) - began ))
-  case $(systemctl is-active -- $unit) in
-    failed) ended=1 ;;
-    inactive) if [ $waited -gt 5 ]; then ended=1; else ended=; fi ;;
-    *) ended= ;;
-  esac
-  if [ \"$ended\" ] || [ $waited -ge {timeout_seconds} ]; then
-    echo \"PostgreSQL did not answer within $waited s\" >&2
-    systemctl status --no-pager --full -n 10 -- $unit >&2
-    tail -n 20 /var/log/postgresql/postgresql-*-main.log >&2
-    exit 1
-  fi
-  sleep 0.05
-done",
-            unit = quote(unit),
+        } => with(
+            [
+                unit.as_str(),
+                &port.to_string(),
+                &timeout_seconds.to_string(),
+            ],
+            include_str!("start-postgresql.sh"),
         ),
         Op::ReloadUnits => "systemctl daemon-reload".to_owned(),
         Op::Pooler { port, command } => format!(
@@ -217,12 +204,9 @@ done",
             until,
             timeout_seconds,
         } => format!(
-            "deadline=$(( $(date +%s) + {timeout_seconds} ))
-until {} 2>/dev/null >&2; do
-  [ \"$(date +%s)\" -lt \"$deadline\" ] || {{ echo 'it did not come true within {timeout_seconds} s' >&2; exit 1; }}
-  sleep 0.1
-done",
-            until.shell()
+            "holds() {{ {}; }}\n{}",
+            until.shell(),
+            with([timeout_seconds.to_string()], include_str!("wait.sh"))
         ),
     })
 }

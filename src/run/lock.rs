@@ -2,6 +2,7 @@
 //! interrupted one still has under way. Only root can open it, and nobody else can make it first.
 
 use crate::problem::Problem;
+use crate::shell::with;
 use crate::transport::Step;
 
 /// The id of the step that takes the lock, first in its script; the others count from 1.
@@ -10,13 +11,8 @@ pub const STEP: u32 = 0;
 /// Seconds that a run waits for another one.
 const PATIENCE: u32 = 600;
 
-/// A handover that was cut off is over once its timers have ended it; they need the lock themselves.
-const ARMED: &str = "tries=0
-while [ -e /run/pgha/armed ] || [ -e /run/pgha/signed-off ] || [ -e /run/pgha/pooler-armed ]; do
-  [ $tries = 0 ] && echo 'waiting for a handover on this host to end' >&2
-  tries=$((tries + 1)); [ $tries -lt 300 ] || break; sleep 0.2
-done
-";
+/// Waits for a handover that was cut off.
+const ARMED: &str = include_str!("armed.sh");
 
 /// Who takes it.
 #[derive(Clone, Copy)]
@@ -47,13 +43,12 @@ impl Lock {
     pub fn step(self) -> Step {
         let body = match self {
             Self::Alone | Self::Settled => format!(
-                "{}flock -n 9 && exit
-echo 'waiting for another run of pgha on this host' >&2
-flock -w {PATIENCE} 9",
+                "{}{}",
                 match self {
                     Self::Settled => ARMED,
                     _ => "",
-                }
+                },
+                with([PATIENCE.to_string()], include_str!("lock.sh"))
             ),
             Self::No => ":".to_owned(),
         };

@@ -1,7 +1,7 @@
 //! The part of the probe script that tries what a handover would need. Whatever waits for another host has a limit of
 //! seconds, and all of it is tried at the same time.
 
-use crate::shell::{join, quote};
+use crate::shell::{join, quote, with};
 
 /// What to try on a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,13 +34,7 @@ pub struct Peer {
 
 const ACTIVITY_SQL: &str = include_str!("activity.sql");
 
-/// Each line is one write, so that answers that come at the same time do not mix.
-const TRY: &str = r#"try() { # WORDS COMMAND…
-  words=$1 code=0; shift
-  said=$("$@" 2>&1 </dev/null) || code=$?
-  printf '%s %s %s\n' "$words" "$code" "$(printf %s "$said" | tr -d '\r' | tr '\n' '\036')"
-}
-"#;
+const TRY: &str = include_str!("try.sh");
 
 /// The script; its lines are those that [`super::parse`] reads.
 pub fn script(questions: &Questions) -> String {
@@ -94,17 +88,14 @@ fn tried(member: &AskedMember, peer: &Peer, out: &mut String) {
 }
 
 fn server(member: &AskedMember) -> String {
+    let pid_file = format!("{}/postmaster.pid", member.data_directory);
+    let postmaster = with([&pid_file, &member.unit], include_str!("postmaster.sh"));
     format!(
-        r#"if read -r pid <{pid_file} && read -r command <"/proc/$pid/comm" && [ "$command" = postgres ]; then
-  case $(cat "/proc/$pid/cgroup") in */{unit}.service*) echo "postmaster $pid unit" ;; *) echo "postmaster $pid stray" ;; esac
-fi 2>/dev/null
-if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
+        r#"{postmaster}if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
 as postgres env PGCONNECT_TIMEOUT=5 timeout 15 {psql} -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
 {ACTIVITY_SQL}PGHA_SQL
 fi
 "#,
-        pid_file = quote(&format!("{}/postmaster.pid", member.data_directory)),
-        unit = member.unit,
         port = member.port,
         psql = quote(&member.psql),
     )
