@@ -43,7 +43,6 @@ fi
 question="select case when pg_is_in_recovery() then 'standby' else 'primary '
     || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint || ' ' || system_identifier end
   from pg_control_system()"
-apart=$(printf '\036')
 
 # With a plain environment: nothing of the caller's, e.g. PGHOSTADDR, leads elsewhere. `timeout` is for a member that accepts
 # the connection and says nothing more.
@@ -53,18 +52,8 @@ bounded() { # COMMAND ARGUMENT…
 }
 
 ask() { # NAME ADDRESS PORT
-  # stdout, code and stderr.
-  said=$(
-    {
-      code=0
-      errors=$(bounded "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question" 2>&1 1>&3) || code=$?
-      printf '%s%s%s%s' "$apart" "$code" "$apart" "$errors"
-    } 3>&1
-  )
-  answer=$(printf '%s\n' "${said%%"$apart"*}" | head -n 1)
-  said=${said#*"$apart"}
-  code=${said%%"$apart"*}
-  reason=$(printf '%s' "${said#*"$apart"}" | tr -s '[:space:][:cntrl:]' ' ')
+  apart bounded "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question"
+  answer=$(printf '%s\n' "$out" | head -n 1)
   case $answer in
     # An answer is one also where what gave it was ended before it was gone.
     standby | 'primary '[1-9]*' '[1-9]*) ;;
@@ -81,7 +70,7 @@ ask() { # NAME ADDRESS PORT
           case $code in 0 | 1) kind=there ;; esac
           ;;
       esac
-      answer="$kind $reason"
+      answer="$kind $(printf '%s' "$errors" | tr -s '[:space:][:cntrl:]' ' ')"
       ;;
   esac
   # In one write, so that answers do not mix.

@@ -42,6 +42,22 @@ make_file() { # PATH
   as_postgres sh -c 'umask 077 && : >"$1" && sync "$1" "${1%/*}"' sh "$1"
 }
 
+# Runs a command: what it writes to stdout, its exit code and what it writes to stderr, into $out, $code and $errors.
+apart() { # COMMAND ARGUMENT…
+  out=$(
+    {
+      code=0
+      errors=$("$@" 2>&1 1>&3) || code=$?
+      printf '\036%s\036%s' "$code" "$errors"
+    } 3>&1
+  )
+  errors=${out#*"$between"}
+  out=${out%%"$between"*}
+  code=${errors%%"$between"*}
+  errors=${errors#*"$between"}
+}
+between=$(printf '\036')
+
 # Whole seconds since the host booted: no step of the clock moves it.
 seconds() { cut -d . -f 1 "$proc/uptime"; }
 

@@ -28,7 +28,7 @@ watch() { # SECONDS
   began=$(seconds)
   # A pgbouncer that does not run follows when it is started.
   while systemctl -q is-active pgbouncer; do
-    if find_primary 2>/dev/null; then
+    if find_primary; then
       told=0
       leads "$primary" || told=$?
       case $told in

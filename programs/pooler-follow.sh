@@ -9,15 +9,15 @@
 start() {
   # Whoever moves clients has said where to.
   [ ! -e "$moving" ] || return 0
-  find_primary || fail 'clients are led where they were before'
+  find_primary || fail "$errors
+clients are led where they were before"
   prepare "$primary"
   rm -rf "$prepared"
 }
 
 # Acts where the primary has changed. It looks more often while there is none.
 attend() {
-  known='' missed=0 yielded=0
-  mkdir -p "$state"
+  known='' missed=0 yielded=0 told=''
   while :; do
     if look; then
       # shellcheck disable=SC2154 # find_primary sets them
@@ -41,20 +41,18 @@ look() {
     PGHA_PATIENCE=2
     export PGHA_PATIENCE
     unset PGHA_LIMIT
-    if find_primary 2>"$state/follow.said"; then
-      rm -f "$state/follow.told"
+    if find_primary; then
+      told=
       return
     fi
     # Once for each reason.
-    if ! cmp -s "$state/follow.said" "$state/follow.told"; then
-      cat "$state/follow.said" >&2
-      mv "$state/follow.said" "$state/follow.told"
-    fi
+    [ "$errors" = "$told" ] || echo "$errors" >&2
+    told=$errors
     return 1
   fi
   PGHA_LIMIT=0.5
   export PGHA_LIMIT
-  find_primary 2>/dev/null || return 1
+  find_primary || return 1
   is_promotion "$system" "$timeline"
 }
 
@@ -86,9 +84,9 @@ bring() { # MEMBER
   rm -rf "$prepared"
   # A pgbouncer that does not run follows when it is started.
   systemctl -q is-active pgbouncer || return 0
-  told=0
-  leads "$1" || told=$?
-  case $told in
+  leading=0
+  leads "$1" || leading=$?
+  case $leading in
     # Unless somebody who did this was ended in the middle.
     0) [ -e "$moving" ] || return 0 ;;
     2) return 1 ;;

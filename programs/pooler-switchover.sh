@@ -41,12 +41,12 @@ served() {
 login() { # USER DATABASE
   IFS= read -r PGPASSWORD || [ -n "$PGPASSWORD" ]
   export PGPASSWORD PGCONNECT_TIMEOUT=5
-  find_primary
+  find_primary || fail "$errors"
   # A standby does not answer this.
   # shellcheck disable=SC2154 # find_primary sets it
   seen=$(timeout 10 "$psql" -wXAtq -h /var/run/postgresql -p "$pooler_port" -U "$1" -d "$2" \
     -c "select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint")
-  [ "$seen" = "$timeline" ] || fail "a client gets to a server on timeline $seen, and the primary is $found"
+  [ "$seen" = "$timeline" ] || fail "a client gets to a server on timeline $seen, and the primary is $out"
 }
 
 step=$1

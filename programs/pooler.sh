@@ -85,12 +85,11 @@ leads() { # MEMBER
 }
 
 # A pooler never goes back to a lower timeline of the same cluster than one that it has known: there is a former primary, and
-# the new one does not answer. It is remembered on disk, so that a restart changes nothing. Says so on stderr.
+# the new one does not answer. It is remembered on disk, so that a restart changes nothing. Else why, into $errors.
 allowed() { # NAME SYSTEM TIMELINE
   [ -e "$known_primary" ] && read -r known_system known_timeline known_name <"$known_primary" || return 0
   if [ "$known_system" = "$2" ] && [ "${known_timeline:-0}" -gt "$3" ]; then
-    echo "$1 takes writes on timeline $3, and $known_name was the primary on $known_timeline: clients are not led to $1." \
-      "If it is to be the primary all the same: rm $known_primary" >&2
+    errors="$1 takes writes on timeline $3, and $known_name was the primary on $known_timeline: clients are not led to $1. If it is to be the primary all the same: rm $known_primary"
     return 1
   fi
 }
@@ -103,11 +102,12 @@ remember() { # NAME SYSTEM TIMELINE
   mv "$known_primary.new" "$known_primary"
 }
 
-# The member that takes writes, if clients may be led there: into $primary, $timeline and $system.
+# The member that takes writes, if clients may be led there: into $primary, $timeline and $system. Else why not, into $errors.
 find_primary() {
-  found=$("$lib/find-primary") || return 1
+  apart "$lib/find-primary"
+  [ "$code" = 0 ] || return 1
   read -r primary _ _ timeline system <<END
-$found
+$out
 END
   allowed "$primary" "$system" "$timeline"
 }

@@ -98,7 +98,7 @@ pub fn two_at_once() {
 
 /// While a plan waits for a run on one host, another is changed, which it has looked at already.
 fn what_changes_meanwhile_is_seen(lab: &Lab) {
-    let _run = lab.start_on("node3", "flock /run/lock/pgha.lock sleep 5");
+    let _run = lab.start_on("node3", "flock /run/pgha/lock sleep 5");
     std::thread::sleep(Duration::from_secs(1));
     let mut plan = lab.start("plan", &["--detailed-exitcode"]);
     std::thread::sleep(Duration::from_secs(3));

@@ -31,9 +31,7 @@ pub fn a_fourth() {
         for thing in [
             "/etc/postgresql/15/main/pg_hba.conf",
             "/var/lib/postgresql/.pgpass",
-            "/usr/local/lib/pgha/find-primary",
-            "/usr/local/lib/pgha/member",
-            "/usr/local/lib/pgha/rejoin",
+            "/usr/local/lib/pgha/host.conf",
             "/var/lib/postgresql/.ssh/known_hosts",
             "configuration of postgres",
         ] {
@@ -43,8 +41,7 @@ pub fn a_fourth() {
     for file in [
         "/etc/pgbouncer/pgha.pgpass",
         "/etc/pgbouncer/primary/node4.ini",
-        "/usr/local/lib/pgha/find-primary",
-        "/usr/local/lib/pgha/pooler",
+        "/usr/local/lib/pgha/host.conf",
     ] {
         expected.push(format!("pooler1 {file}"));
     }

@@ -8,6 +8,7 @@ use crate::lab::{Hosts, Lab, Ran};
 const NODES: [&str; 3] = ["node1", "node2", "node3"];
 const HOSTS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
 const FIND: &str = "/usr/local/lib/pgha/find-primary";
+const CONF: &str = "/usr/local/lib/pgha/host.conf";
 const NOBODY: &str = "find-primary: no member takes writes\n";
 
 /// It is found from every kind of host, also one that is both, and while a member is silent; none is found while there is
@@ -27,6 +28,7 @@ pub fn finds_the_primary() {
         assert_eq!(found(&lab, host), is(&lab, "node1", 1), "on {host}");
     }
     let as_postgres = lab.as_postgres("pooler1", FIND);
+    let as_postgres = as_postgres.rsplit_once(" ").unwrap().0;
     assert_eq!(as_postgres, is(&lab, "node1", 1));
     lab.try_on("pooler1", &format!("runuser -u nobody {FIND}"))
         .exits(2);
@@ -78,7 +80,9 @@ fn find(lab: &Lab, host: &str) -> Ran {
 }
 
 fn found(lab: &Lab, host: &str) -> String {
-    find(lab, host).exits(0).line()
+    // Behind it stands the system identifier.
+    let line = find(lab, host).exits(0).line();
+    line.rsplit_once(" ").unwrap().0.to_owned()
 }
 
 fn is(lab: &Lab, node: &str, timeline: u32) -> String {
@@ -113,7 +117,7 @@ fn can_do_nothing_else(lab: &Lab) {
             host,
             &format!(
                 "umask 077
-                sed -n 's/.*:postgres:pgha_watch:/*:*:*:pgha_watch:/p' $(sed -n s/^passfile=//p {FIND}) >/tmp/passfile
+                sed -n 's/.*:postgres:pgha_watch:/*:*:*:pgha_watch:/p' $(sed -n s/^watch_passfile=//p {CONF}) >/tmp/passfile
                 PGPASSFILE=/tmp/passfile psql -wXAtq -c 'select 1' 'user=pgha_watch {target}'"
             ),
         )
@@ -146,14 +150,14 @@ fn leaks_nothing(lab: &Lab) {
         seen.push(fs::read_to_string(lab.latest_run().join(file)).unwrap());
     }
     for host in HOSTS {
-        let passfile = lab.on(host, &format!("sed -n s/^passfile=//p {FIND}"));
+        let passfile = lab.on(host, &format!("sed -n s/^watch_passfile=//p {CONF}"));
         assert!(lab.on(host, &format!("cat {passfile}")).contains(password));
         assert_eq!(
             lab.on(host, &format!("stat -c '%a %U %G' {passfile}")),
             "600 postgres postgres"
         );
         assert_eq!(lab.on(host, &format!("stat -c '%a %U' {FIND}")), "755 root");
-        seen.push(lab.on(host, &format!("cat {FIND}")));
+        seen.push(lab.on(host, "cat /usr/local/lib/pgha/*"));
         let processes = format!(
             "for run in 1 2 3; do
                 rm -f /tmp/found
