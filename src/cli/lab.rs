@@ -1,13 +1,17 @@
 //! `pgha lab up|down|list`.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::load::Inputs;
+use super::out;
 use crate::lab::{self, Listed, Login, Os};
 use crate::problem::Problems;
 use crate::run::log_in;
+use crate::size::bytes;
+use crate::words::count;
 
 #[derive(Subcommand)]
 pub enum Verb {
@@ -42,9 +46,12 @@ pub struct Up {
     /// Start from this image instead of a bare host, e.g. a `docker commit` of a lab's host
     #[arg(long, conflicts_with = "os")]
     pub image: Option<String>,
-    /// Build the cluster as soon as the hosts are up
+    /// Have the cluster as soon as the hosts are up: built and kept, or restored from one of the same kind that was kept
     #[arg(long)]
     pub apply: bool,
+    /// Build it, also where one was kept
+    #[arg(long, requires = "apply")]
+    pub fresh: bool,
 }
 
 #[derive(Args)]
@@ -52,7 +59,7 @@ pub struct Down {
     /// The lab's folder
     #[arg(long, default_value = ".lab")]
     pub dir: PathBuf,
-    /// Remove the base images too, which the next `lab up` would start from
+    /// Remove the base images and the clusters that were kept too, which the next `lab up` would start from
     #[arg(long)]
     pub image_too: bool,
 }
@@ -62,6 +69,9 @@ pub struct List {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    /// The clusters that are kept, and not the labs that are up
+    #[arg(long)]
+    pub kept: bool,
 }
 
 /// Runs the verb; gives the exit code.
@@ -83,23 +93,42 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
         dir: up.dir.clone(),
         image: up.image,
     };
-    let lab = lab::up(&request).await?;
+    let cluster = up.apply.then(|| lab::Cluster {
+        made_of: shipped_hash(),
+        fresh: up.fresh,
+    });
+    let lab = lab::up(&request, cluster.as_ref()).await?;
     eprintln!("up after {:.1} s", lab.boot.as_secs_f64());
     let inventory = up.dir.join("inventory.yml");
     if up.apply {
-        return build_cluster(&inventory).await;
+        return have_cluster(&lab, &inventory).await;
     }
     println!("{}", inventory.display());
     Ok(0)
 }
 
-/// Takes the lab's hosts to a cluster, and shows it: what `--apply` asks for.
-async fn build_cluster(inventory: &Path) -> Result<u8, Problems> {
+/// A hash over all that the binary ships for building a cluster.
+fn shipped_hash() -> String {
+    let files = super::playbook::all();
+    lab::digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
+}
+
+/// Takes the lab's hosts to a cluster, and shows it: what `--apply` asks for. Of one that was restored nothing is to be done.
+async fn have_cluster(lab: &lab::Lab, inventory: &Path) -> Result<u8, Problems> {
     let code = super::apply::quietly(inventory).await?;
     if code != 0 {
         return Ok(code);
     }
     let inputs = Inputs::of(inventory);
+    if !lab.restored {
+        eprintln!("keeping the cluster for the next lab of this kind");
+        if let Err(problems) = lab::keep(lab).await {
+            for problem in &problems.0 {
+                eprintln!("the cluster is not kept: {problem}");
+            }
+        }
+    }
+    super::status::until_healthy(&inputs, PATIENCE).await?;
     let code = super::status::show(&inputs, false, false).await?;
     let conninfo = super::conninfo::of(&inputs)?;
     let took = log_in(&conninfo).await?;
@@ -111,6 +140,9 @@ async fn build_cluster(inventory: &Path) -> Result<u8, Problems> {
     );
     Ok(code)
 }
+
+/// How long members have to find each other again after they were started.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn take_down(down: &Down) -> Result<u8, Problems> {
     let removed = lab::down(&down.dir, down.image_too).await?;
@@ -127,6 +159,9 @@ async fn take_down(down: &Down) -> Result<u8, Problems> {
 }
 
 async fn show(list: &List) -> Result<u8, Problems> {
+    if list.kept {
+        return show_kept(list.json).await;
+    }
     let labs = lab::list().await?;
     if list.json {
         let text = serde_json::to_string_pretty(&labs).expect("labs are plain data");
@@ -135,6 +170,36 @@ async fn show(list: &List) -> Result<u8, Problems> {
         eprintln!("no lab is up");
     } else {
         print!("{}", table(&labs));
+    }
+    if !list.json {
+        let kept = lab::kept().await?;
+        if !kept.is_empty() {
+            eprintln!(
+                "{} kept (`pgha lab list --kept`)",
+                count(kept.len(), "cluster")
+            );
+        }
+    }
+    Ok(0)
+}
+
+async fn show_kept(json: bool) -> Result<u8, Problems> {
+    let all = lab::kept().await?;
+    if json {
+        out::json(&all);
+    } else if all.is_empty() {
+        eprintln!("no cluster is kept");
+    }
+    for kept in all.iter().filter(|_| !json) {
+        println!(
+            "{}  {}  {}  {}  {}{}",
+            kept.hash,
+            kept.created.strftime("%Y-%m-%d %H:%M"),
+            bytes(kept.bytes),
+            kept.options,
+            kept.packages,
+            if kept.whole { "" } else { "  (broken off)" }
+        );
     }
     Ok(0)
 }

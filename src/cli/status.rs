@@ -1,6 +1,7 @@
 //! `pgha status`: what the cluster looks like now.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
@@ -48,6 +49,22 @@ pub async fn show(inputs: &Inputs, json: bool, verbose: bool) -> Result<u8, Prob
         out::text(&render::status::text(&status, stdout_colours()));
     }
     Ok(code)
+}
+
+/// Looks again and again until the cluster is healthy, at most for so long: what is wrong then is for [`show`] to tell.
+///
+/// # Errors
+/// The input is wrong.
+pub async fn until_healthy(inputs: &Inputs, patience: Duration) -> Result<(), Problems> {
+    let loaded = inputs.load()?;
+    let began = Instant::now();
+    loop {
+        let (_, code) = unless_asked(look(&loaded, false)).await?;
+        if code == 0 || began.elapsed() >= patience {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
 }
 
 /// Asks every host of the cluster that `--limit` allows.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::engine::Engine;
-use super::{absolute, files, image};
+use super::{absolute, files, image, kept};
 use crate::problem::{Problem, Problems};
 
 /// What `lab down` found and removed.
@@ -18,7 +18,7 @@ pub struct Removed {
     pub objects: usize,
     /// Whether there were files of a lab.
     pub files: bool,
-    /// The base images, if they were to go too.
+    /// The base images and clusters that were kept, if they were to go too.
     pub images: Vec<String>,
 }
 
@@ -32,7 +32,10 @@ pub async fn down(dir: &Path, image_too: bool) -> Result<Removed, Problems> {
         Problem::failed(format!("cannot clear `{}`", dir.display())).because(error)
     })?;
     let images = if image_too {
-        image::remove_all(&engine).await?
+        let all = kept::list(&engine).await?;
+        let mut images = kept::remove(&engine, &all.iter().collect::<Vec<_>>()).await?;
+        images.extend(image::remove_all(&engine).await?);
+        images
     } else {
         Vec::new()
     };

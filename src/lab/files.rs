@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt};
 use std::path::Path;
 
 use tokio::process::Command;
@@ -119,6 +119,17 @@ pub fn write_inventory(
     network: &str,
 ) -> Result<(), Problem> {
     write(dir, INVENTORY, &inventory(hosts, login, network))
+}
+
+/// Writes `secrets.yml`, readable by its owner alone from the beginning.
+pub fn write_secrets(dir: &Path, text: &str) -> Result<(), Problem> {
+    let path = dir.join("secrets.yml");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    options
+        .open(&path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| cannot("write", &path, &error))
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> Result<(), Problem> {

@@ -1,9 +1,11 @@
 # shellcheck shell=sh
-# The first process of a lab host; becomes systemd. Arguments: host token, login user, authorized key.
+# shellcheck shell=sh
+# The first process of a lab host; becomes systemd. Arguments: host token, login user, authorized key, and, for a host of a
+# cluster that was kept, the former beginning of all addresses and the present one, e.g. `172.30.7.`.
 # What is printed is the container's log, the only trace of a host that does not boot.
 exec 2>&1
 set -e
-token=$1 user=$2 key=$3
+token=$1 user=$2 key=$3 old=${4:-} new=${5:-}
 
 # A cgroup tree of its own: with the engine's, the systemds of several containers would share one.
 umount -R /sys/fs/cgroup 2>/dev/null || :
@@ -22,6 +24,28 @@ if [ "$(cat "$marker" 2>/dev/null)" != "$token" ]; then
         chmod 440 /etc/sudoers.d/pgha-lab
     else
         rm -f /etc/sudoers.d/pgha-lab
+    fi
+    if [ "$old" ]; then
+        # Before anything of the cluster starts: with the former addresses it could reach the lab that it was copied from.
+        if [ -d /var/lib/pgha-lab/postgresql ]; then
+            cp -a /var/lib/pgha-lab/postgresql/. /var/lib/postgresql/
+            rm -rf /var/lib/pgha-lab/postgresql
+        fi
+        if [ "$old" != "$new" ]; then
+            pattern=$(printf '%s' "$old" | sed 's/[.]/[.]/g')
+            grep -rlIF -- "$old" /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /usr/local/lib/pgha /var/lib/pgha \
+                /var/lib/postgresql/.pgpass /var/lib/postgresql/.ssh/known_hosts /var/lib/postgresql/*/*/postgresql.auto.conf \
+                2>/dev/null | while IFS= read -r file; do sed -i "s/$pattern/$new/g" "$file"; done
+        fi
+        # It waits until its table has the present addresses, see `restored.sh`.
+        if [ -L /etc/systemd/system/multi-user.target.wants/repmgrd.service ]; then
+            rm /etc/systemd/system/multi-user.target.wants/repmgrd.service
+            : >/var/lib/pgha-lab/repmgrd
+        fi
+        # All are copies of one moment; they cannot ask each other before they know each other's new keys.
+        : >/run/pgha-guard-off
+        find /var/log -type f -exec truncate -s 0 {} +
+        rm -f /root/.bash_history /home/*/.bash_history
     fi
     home=$(getent passwd "$user" | cut -d: -f6)
     install -d -m 700 -o "$user" -g "$user" "$home/.ssh"

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::engine::Engine;
+use super::kept::Kept;
 use super::{Labels, Login};
 use crate::problem::Problem;
 
@@ -32,6 +33,10 @@ pub struct Host {
 pub struct Boot {
     pub labels: Labels,
     pub image: String,
+    /// The cluster that was kept, whose hosts these are to be copies of.
+    pub from: Option<Kept>,
+    /// The beginning of all addresses of the lab: `172.30.7.`.
+    pub network: String,
     pub login: Login,
     /// The public key that may log in, one line.
     pub key: String,
@@ -42,7 +47,7 @@ pub struct Boot {
 /// How long a host may take to boot. It takes 2 to 5 s; a machine that is busy with other things takes longer.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-const FIRST_PROCESS: &str = include_str!("first-process.sh");
+pub(super) const FIRST_PROCESS: &str = include_str!("first-process.sh");
 
 /// Waits inside the host until systemd has settled; prints its state, the host's public key, and the failed units.
 const SETTLED: &str = include_str!("settled.sh");
@@ -108,11 +113,17 @@ impl Boot {
         for peer in self.hosts.iter().filter(|peer| *peer != host) {
             arguments.push(format!("--add-host={}:{}", peer.name, peer.address));
         }
-        arguments.push(self.image.clone());
+        arguments.push(match &self.from {
+            Some(kept) => kept.image(&host.name),
+            None => self.image.clone(),
+        });
         arguments.extend(["/bin/sh", "-c", FIRST_PROCESS, "first-process"].map(str::to_owned));
         arguments.push(format!("{}/{}", self.labels.id, host.name));
         arguments.push(self.login.name().to_owned());
         arguments.push(self.key.clone());
+        if let Some(kept) = &self.from {
+            arguments.extend([kept.network.clone(), self.network.clone()]);
+        }
         arguments
     }
 

@@ -106,7 +106,7 @@ pub async fn remove_all(engine: &Engine) -> Result<Vec<String>, Problem> {
     Ok(names)
 }
 
-async fn id_of(engine: &Engine, name: &str) -> Option<String> {
+pub(super) async fn id_of(engine: &Engine, name: &str) -> Option<String> {
     engine
         .ask(["image", "inspect", "-f", "{{.Id}}", name])
         .await

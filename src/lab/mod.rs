@@ -10,6 +10,9 @@ mod files;
 mod host;
 mod image;
 mod inventory;
+mod keep;
+mod kept;
+mod kind;
 mod list;
 mod lock;
 mod network;
@@ -23,9 +26,12 @@ use clap::ValueEnum;
 
 pub use down::{Removed, down};
 pub use host::{Host, Role};
+pub use keep::keep;
+pub use kept::{Kept, kept};
+pub use kind::digest;
 pub use list::{Listed, ListedHost, list};
 pub use os::Os;
-pub use up::{Lab, Request, up};
+pub use up::{Cluster, Lab, Request, up};
 
 use crate::problem::Problem;
 

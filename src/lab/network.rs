@@ -19,6 +19,11 @@ impl Subnet {
         Ipv4Addr::new(172, 30, self.0, 11 + number)
     }
 
+    /// What all addresses in it begin with: `172.30.7.`.
+    pub fn beginning(self) -> String {
+        format!("172.30.{}.", self.0)
+    }
+
     /// In the notation `172.30.7.0/24`.
     pub fn cidr(self) -> String {
         format!("172.30.{}.0/24", self.0)

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::engine::Engine;
 use super::host::{Boot, Host, Role};
+use super::kind::Kind;
 use super::network::{self, Subnet};
 use super::os::Os;
-use super::{Labels, Login, absolute, down, files, image, list};
+use super::{Labels, Login, absolute, down, files, image, keep, kept, list};
 use crate::problem::{Problem, Problems};
 
 /// What a lab is to be.
@@ -30,6 +32,15 @@ pub struct Request {
     pub image: Option<String>,
 }
 
+/// The cluster that is to be on the hosts of a lab.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// A hash over what builds it: playbooks, templates, programs.
+    pub made_of: String,
+    /// Whether it is built, also where one of its kind was kept.
+    pub fresh: bool,
+}
+
 /// A lab that is up.
 #[derive(Clone, Debug)]
 pub struct Lab {
@@ -42,13 +53,22 @@ pub struct Lab {
     pub hosts: Vec<Host>,
     /// From the first container's start until the last host could be logged into.
     pub boot: Duration,
+    /// What tells its kind from others, where its cluster is to be kept.
+    pub kind: Option<Kind>,
+    /// Whether it was started from a cluster that was kept.
+    pub restored: bool,
+    /// What all its addresses begin with: `172.30.7.`.
+    pub network: String,
 }
 
 /// Brings a lab up: complete when every host's systemd has settled and its sshd answers.
 ///
 /// Refuses a folder that holds a lab, or files that no lab wrote. On any failure, and on ctrl-c, all that was created is
 /// removed.
-pub async fn up(request: &Request) -> Result<Lab, Problems> {
+///
+/// `cluster` says what its cluster will be made of, where there is to be one: then a cluster of the same kind that was kept is
+/// restored, unless it is to be `fresh`.
+pub async fn up(request: &Request, cluster: Option<&Cluster>) -> Result<Lab, Problems> {
     let engine = Engine::connect().await?;
     let dir = absolute(&request.dir)?;
     refuse_a_second_lab(&engine, &dir, request).await?;
@@ -62,7 +82,7 @@ pub async fn up(request: &Request) -> Result<Lab, Problems> {
     files::claim(&dir)?;
     let labels = Labels::new(dir);
     let outcome = tokio::select! {
-        outcome = build(&engine, &labels, request) => outcome,
+        outcome = build(&engine, &labels, request, cluster) => outcome,
         problem = interrupted() => Err(problem),
     };
     match outcome {
@@ -88,24 +108,49 @@ async fn refuse_a_second_lab(
     Ok(())
 }
 
-async fn build(engine: &Engine, labels: &Labels, request: &Request) -> Result<Lab, Problem> {
+async fn build(
+    engine: &Engine,
+    labels: &Labels,
+    request: &Request,
+    cluster: Option<&Cluster>,
+) -> Result<Lab, Problem> {
     let key = files::key_pair(&labels.dir).await?;
     let image = match &request.image {
         Some(image) => image.clone(),
         None => image::ensure(engine, request.os, labels).await?,
     };
+    let kind = match cluster {
+        Some(cluster) => {
+            let id = image::id_of(engine, &image).await.unwrap_or_default();
+            Some(Kind::of(request, &cluster.made_of, &id))
+        }
+        None => None,
+    };
+    let from = match (&kind, cluster) {
+        (Some(kind), Some(cluster)) if !cluster.fresh => {
+            let all = kept::list(engine).await?;
+            kept::usable(&all, &kind.hash, Timestamp::now()).cloned()
+        }
+        _ => None,
+    };
     let network = network::create(engine, labels).await?;
     let hosts = hosts(network, request);
     let plural = if hosts.len() == 1 { "" } else { "s" };
     eprintln!(
-        "starting {} host{plural} in {}",
+        "starting {} host{plural} in {}{}",
         hosts.len(),
-        network.cidr()
+        network.cidr(),
+        match &from {
+            Some(_) => ", copies of a cluster that was kept (`--fresh` builds one)",
+            None => "",
+        }
     );
     let started = Instant::now();
     let boot = Boot {
         labels: labels.clone(),
         image,
+        from,
+        network: network.beginning(),
         login: request.login,
         key,
         hosts,
@@ -114,7 +159,14 @@ async fn build(engine: &Engine, labels: &Labels, request: &Request) -> Result<La
     let keys: Vec<(Host, String)> = boot.hosts.iter().cloned().zip(keys).collect();
     files::write_known_hosts(&labels.dir, &keys)?;
     files::write_inventory(&labels.dir, &boot.hosts, request.login, &network.cidr())?;
+    if let Some(kept) = &boot.from {
+        let secrets = keep::finish(engine, labels, &keys, kept, &boot.network).await?;
+        files::write_secrets(&labels.dir, &secrets)?;
+    }
     Ok(Lab {
+        restored: boot.from.is_some(),
+        network: boot.network,
+        kind,
         id: labels.id.clone(),
         dir: labels.dir.clone(),
         inventory: labels.dir.join(files::INVENTORY),

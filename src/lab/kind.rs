@@ -1,0 +1,102 @@
+//! What tells one kind of lab from another: two labs of the same kind are the same cluster, whoever builds it.
+
+use sha2::{Digest, Sha256};
+
+use super::host::FIRST_PROCESS;
+use super::up::Request;
+
+/// A kind of lab, by all that makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// Twelve hexadecimal digits, over everything that makes such a lab.
+    pub hash: String,
+    /// The options, as they are told: `debian-12, 3 nodes, 1 pooler, root`.
+    pub options: String,
+}
+
+impl Kind {
+    /// The kind of a lab. `made_of` is what builds the cluster, `image` the id of the image that its hosts start from.
+    pub fn of(request: &Request, made_of: &str, image: &str) -> Self {
+        let options = options(request);
+        let parts = [
+            env!("CARGO_PKG_VERSION"),
+            made_of,
+            image,
+            FIRST_PROCESS,
+            &options,
+        ];
+        Self {
+            hash: digest(parts),
+            options,
+        }
+    }
+}
+
+/// The first twelve hexadecimal digits of a hash over all parts.
+pub fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+        digest.update([0]);
+    }
+    digest.finalize()[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn options(request: &Request) -> String {
+    let mut words = vec![
+        request
+            .image
+            .clone()
+            .unwrap_or_else(|| request.os.to_string()),
+        crate::words::count(usize::from(request.nodes), "node"),
+        crate::words::count(usize::from(request.poolers), "pooler"),
+    ];
+    if request.witness {
+        words.push("witness".to_owned());
+    }
+    words.push(request.login.name().to_owned());
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Login, Os};
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            nodes: 3,
+            poolers: 1,
+            witness: false,
+            os: Os::Debian12,
+            login: Login::Root,
+            dir: "/lab".into(),
+            image: None,
+        }
+    }
+
+    #[test]
+    fn whatever_makes_a_lab_makes_another_kind() {
+        let kind = Kind::of(&request(), "playbooks", "sha256:1");
+        assert_eq!(kind.options, "debian-12, 3 nodes, 1 pooler, root");
+        let elsewhere = Request {
+            dir: "/other".into(),
+            ..request()
+        };
+        assert_eq!(Kind::of(&elsewhere, "playbooks", "sha256:1"), kind);
+        let witness = Request {
+            witness: true,
+            ..request()
+        };
+        for other in [
+            Kind::of(&request(), "changed", "sha256:1"),
+            Kind::of(&request(), "playbooks", "sha256:2"),
+            Kind::of(&witness, "playbooks", "sha256:1"),
+        ] {
+            assert_ne!(other.hash, kind.hash);
+        }
+    }
+}
