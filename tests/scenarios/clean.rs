@@ -35,6 +35,17 @@ pub fn is(lab: &Lab, primary: &str) {
     lab.assert_healthy();
 }
 
+/// Asserts that whatever a scenario has made of a cluster is taken back by an `apply` of the inventory that it began with.
+#[track_caller]
+pub fn is_mended(lab: &Lab) {
+    std::fs::write(lab.inventory(), &lab.born_with).unwrap();
+    lab.pgha("apply", &[]).exits(0);
+    lab.assert_converged();
+    let primaries = primaries(lab);
+    assert_eq!(primaries.len(), 1, "{primaries:?}");
+    is(lab, &primaries[0]);
+}
+
 /// Asserts what PostgreSQL, the poolers and the hosts themselves tell.
 #[track_caller]
 pub fn is_quickly(lab: &Lab, primary: &str) {

@@ -1,7 +1,7 @@
 //! What somebody changed by hand: the plan shows that and nothing else, and apply mends it with a reload at most.
 
 use crate::lab::{Hosts, Lab};
-use crate::{plans, promise, shelf, state};
+use crate::{clean, plans, promise, state};
 
 const HOSTS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
 
@@ -175,7 +175,7 @@ const DRIFTS: &[Drift] = &[
 ];
 
 pub fn is_shown_alone_and_mended() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     for drift in DRIFTS {
         let before = processes(&lab);
         let what = match drift.by {
@@ -213,7 +213,7 @@ pub fn is_shown_alone_and_mended() {
     lab.assert_converged();
     lab.on("node1", "until runuser -u postgres -- psql -XAtqc \"select bool_and(active) from pg_replication_slots\" | grep -qx t; do sleep 0.2; done");
     promise::is_kept(&lab, &["node1", "node2", "node3"], "node1");
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// The processes of the cluster.

@@ -3,19 +3,19 @@
 
 use std::time::{Duration, Instant};
 
+use crate::clean;
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
 use crate::moment::Moment::{Began, Finished};
 use crate::moment::{self, Run};
 use crate::switchover::{NODES, TWO_POOLERS, streams};
 use crate::switchover_broken::small_disk;
-use crate::{clean, shelf};
 
 /// PostgreSQL is killed on the primary under load, while one pooler's host is down. repmgrd promotes a standby, and each
 /// pooler follows, the other one once it is back; with synchronous replication nothing that was acknowledged is lost. The
 /// former primary stays down, also if it is started by hand or its host boots, until it is brought back.
 pub fn is_followed() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    let lab = Lab::converged(TWO_POOLERS);
     fail_over_quickly(&lab);
 
     let load = Load::start(&lab);
@@ -59,7 +59,7 @@ pub fn is_followed() {
     until(|| (![before.trim(), "0"].contains(&process().trim())).then_some(()));
 
     comes_back(&lab, "node1", primary);
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// What it had beyond the others is given up; where replication is synchronous it was never acknowledged. No client notices.
@@ -95,7 +95,7 @@ pub fn never_by_itself(lab: &Lab) {
 /// A primary that is frozen, and one that is cut off, packets dropped: another is promoted, poolers follow, and nothing
 /// acknowledged is lost. When it is back it stops by itself, and no write that came through the pooler was made there.
 pub fn gives_up() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     fail_over_quickly(&lab);
     let freeze: (Strike, Strike) = (Lab::freeze_host, Lab::thaw_host);
     let cut: (Strike, Strike) = (
@@ -125,13 +125,13 @@ pub fn gives_up() {
         comes_back(&lab, old, primary);
         old = primary;
     }
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// A primary that is cut off from everybody stops, where that is wanted, and goes on once it is not. One whose standbys are
 /// down, but not their hosts, goes on.
 pub fn is_isolated() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     never_by_itself(&lab);
     lab.set_variable("cluster_isolation_timeout: 6");
     lab.pgha("apply", &[]).exits(0);
@@ -162,12 +162,12 @@ pub fn is_isolated() {
         streams(&lab, standby);
     }
     clean::is(&lab, "node1");
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// Before repmgrd does it: refused while the primary answers, and while it cannot be known that it takes no writes.
 pub fn on_request() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    let lab = Lab::converged(TWO_POOLERS);
     // Its statistics are commits as well.
     lab.set_variable("postgresql_settings: { autovacuum: 'off' }");
     never_by_itself(&lab);
@@ -241,7 +241,7 @@ pub fn on_request() {
     is_refused(&lab, "node2", &since);
     comes_back(&lab, "node2", primary);
     beside_a_promotion(&lab, primary);
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// A standby is not connected to the primary any more, so that this many are left.
@@ -278,7 +278,7 @@ fn beside_a_promotion(lab: &Lab, primary: &str) {
 
 /// pgha is killed in the middle of a failover: the same again finishes it.
 pub fn killed() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     never_by_itself(&lab);
     let moments = [
         Finished("service", 1),
@@ -314,13 +314,13 @@ pub fn killed() {
         old = new;
     }
     clean::is(&lab, old);
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// The primary's host is gone, and then its disk is full: another is promoted, poolers follow, nothing acknowledged is lost, and
 /// what comes back does not take writes.
 pub fn dies() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     fail_over_quickly(&lab);
     dies_of(
         &lab,
@@ -434,7 +434,7 @@ fn stays_down(lab: &Lab, node: &str) {
 
 /// All hosts lose power and come back, members in every order: the primary is the primary, and clients are led to it.
 pub fn starts_cold() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
     for order in [
         ["node1", "node2", "node3"],
@@ -465,7 +465,7 @@ pub fn starts_cold() {
         clean::is_quickly(&lab, "node2");
     }
     lab.assert_converged();
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// Waits until a pooler reads that its databases are there.

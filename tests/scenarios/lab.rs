@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -61,14 +62,23 @@ impl Lab {
         Self::boot(hosts, image.as_deref())
     }
 
-    /// Boots hosts and makes them a cluster.
+    /// A cluster of its own: built and kept the first time, a copy of that from then on.
     pub fn converged(hosts: Hosts) -> Self {
-        let lab = Self::up(hosts);
-        lab.pgha("apply", &[]).exits(0);
+        // Two that need the same kind at once do not both build it.
+        static BUILDING: Mutex<()> = Mutex::new(());
+        let image = snapshot::of(hosts.os);
+        let building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let lab = Self::bring_up(hosts, Some(&image), true);
+        drop(building);
         lab
     }
 
+    /// Hosts of this image, or bare ones.
     pub fn boot(hosts: Hosts, image: Option<&str>) -> Self {
+        Self::bring_up(hosts, image, false)
+    }
+
+    fn bring_up(hosts: Hosts, image: Option<&str>, apply: bool) -> Self {
         static LABS: AtomicUsize = AtomicUsize::new(0);
         let number = LABS.fetch_add(1, Ordering::Relaxed);
         let mut lab = Self {
@@ -89,6 +99,9 @@ impl Lab {
             Some(image) => command.args(["--image", image]),
             None => command.args(["--os", hosts.os]),
         };
+        if apply {
+            command.arg("--apply");
+        }
         run(&mut command).exits(0);
         lab.born_with = fs::read_to_string(lab.inventory()).unwrap();
         lab

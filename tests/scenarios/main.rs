@@ -1,4 +1,5 @@
-//! What a user is promised, shown on real hosts: each scenario boots a lab of its own, and removes it.
+//! What a user is promised, shown on real hosts: each scenario has a lab of its own, bare or
+//! restored, and removes it.
 //!
 //! `cargo test --test scenarios -- NAME` runs those whose name holds NAME.
 
@@ -21,7 +22,6 @@ mod rejoin;
 mod releases;
 mod restart;
 mod seen;
-mod shelf;
 mod snapshot;
 mod state;
 mod switchover;
@@ -32,11 +32,12 @@ mod watch;
 mod witness;
 
 use std::sync::{PoisonError, RwLock};
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Trial};
 
 /// How many scenarios run at the same time unless `--test-threads` says otherwise; each is the hosts of a whole cluster.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 /// What may run beside a scenario.
 #[derive(Clone, Copy)]
@@ -49,210 +50,296 @@ enum Beside {
 
 use Beside::{Nothing, Others};
 
-/// Those that hand their cluster on come before those that spoil it (see [`shelf`]).
-const SCENARIOS: &[(&str, Beside, fn())] = &[
-    (
-        "a_bootstrap_that_is_killed_is_finished_by_the_next",
-        Nothing,
-        kill::at_random_moments,
-    ),
-    (
-        "a_switchover_that_is_killed_ends_by_itself_before_the_decision",
-        Nothing,
-        switchover_kill::before_the_decision,
-    ),
-    (
-        "a_switchover_that_is_killed_ends_by_itself_after_the_decision",
-        Nothing,
-        switchover_kill::after_the_decision,
-    ),
-    (
-        "a_switchover_goes_on_without_a_host_that_is_lost",
-        Nothing,
-        switchover_broken::goes_on,
-    ),
-    (
-        "ten_switchovers_in_a_row",
-        Nothing,
-        switchover::ten_in_a_row,
-    ),
-    (
-        "switchover_gate_refuses_and_changes_nothing",
-        Others,
-        switchover_gate::refuses_and_changes_nothing,
-    ),
-    (
-        "a_dead_primary_is_replaced_on_request",
-        Others,
-        failover::on_request,
-    ),
-    (
-        "a_dead_primary_is_replaced_and_poolers_follow",
-        Others,
-        failover::is_followed,
-    ),
-    (
-        "a_load_tells_what_clients_see",
-        Nothing,
-        switchover::load_tells,
-    ),
-    (
-        "a_second_apply_changes_nothing",
-        Nothing,
-        again::changes_nothing,
-    ),
-    (
-        "a_switchover_drains_as_it_is_told",
-        Nothing,
-        switchover_broken::drains,
-    ),
-    (
-        "a_switchover_is_undone_where_the_candidate_fails",
-        Nothing,
-        switchover_broken::candidate,
-    ),
-    (
-        "a_switchover_is_undone_where_the_old_primary_fails",
-        Nothing,
-        switchover_broken::old_primary,
-    ),
-    (
-        "drift_is_shown_alone_and_mended",
-        Others,
-        drift::is_shown_alone_and_mended,
-    ),
-    (
-        "a_primary_that_has_been_replaced_gives_up",
-        Others,
-        failover::gives_up,
-    ),
-    (
-        "a_cluster_starts_cold_in_every_order",
-        Others,
-        failover::starts_cold,
-    ),
-    (
-        "a_failover_that_is_killed_is_finished",
-        Others,
-        failover::killed,
-    ),
-    (
-        "a_primary_that_is_isolated_stops",
-        Others,
-        failover::is_isolated,
-    ),
-    (
-        "a_way_back_that_is_killed_is_finished",
-        Others,
-        rejoin::killed,
-    ),
-    ("an_old_primary_comes_back", Others, rejoin::old_primary),
-    (
-        "a_member_comes_back_whatever_it_has",
-        Others,
-        rejoin::other_data,
-    ),
-    (
-        "a_primary_dies_with_its_host_or_its_disk",
-        Others,
-        failover::dies,
-    ),
-    (
-        "a_witness_lets_two_members_fail_over",
-        Others,
-        witness::lets_two_fail_over,
-    ),
-    (
-        "a_host_that_dies_stops_what_follows",
-        Others,
-        death::stops_what_follows,
-    ),
-    (
-        "a_restart_keeps_the_order_of_hot_standby",
-        Others,
-        restart::in_the_order_that_hot_standby_demands,
-    ),
-    ("a_host_finds_the_primary", Others, watch::finds_the_primary),
-    ("two_applies_do_not_interleave", Others, kill::two_at_once),
-    (
-        "bare_hosts_become_a_cluster_as_root",
-        Others,
-        bootstrap::as_root,
-    ),
+/// When a scenario runs unless it is named.
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    /// Before any change goes in.
+    Always,
+    /// Before anything about switchover, failover or rejoin is called done: with `PGHA_ALL=1`.
+    Whole,
+}
+
+use When::{Always, Whole};
+
+/// Those that may run side by side come first, the longest of them at the head; those that need the machine for themselves
+/// together at the end.
+const SCENARIOS: &[(&str, Beside, When, fn())] = &[
     (
         "bare_hosts_become_a_cluster_on_debian_11",
         Others,
+        Always,
         releases::debian_11,
     ),
     (
         "bare_hosts_become_a_cluster_on_debian_13",
         Others,
+        Always,
         releases::debian_13,
     ),
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",
         Others,
+        Always,
         bootstrap::as_a_user_with_sudo,
+    ),
+    (
+        "switchover_gate_refuses_and_changes_nothing",
+        Others,
+        Always,
+        switchover_gate::refuses_and_changes_nothing,
+    ),
+    (
+        "a_dead_primary_is_replaced_on_request",
+        Others,
+        Always,
+        failover::on_request,
+    ),
+    (
+        "a_dead_primary_is_replaced_and_poolers_follow",
+        Others,
+        Always,
+        failover::is_followed,
+    ),
+    (
+        "drift_is_shown_alone_and_mended",
+        Others,
+        Always,
+        drift::is_shown_alone_and_mended,
+    ),
+    (
+        "a_primary_that_has_been_replaced_gives_up",
+        Others,
+        Always,
+        failover::gives_up,
+    ),
+    (
+        "a_cluster_starts_cold_in_every_order",
+        Others,
+        Whole,
+        failover::starts_cold,
+    ),
+    (
+        "a_failover_that_is_killed_is_finished",
+        Others,
+        Whole,
+        failover::killed,
+    ),
+    (
+        "a_primary_that_is_isolated_stops",
+        Others,
+        Always,
+        failover::is_isolated,
+    ),
+    (
+        "a_way_back_that_is_killed_is_finished",
+        Others,
+        Whole,
+        rejoin::killed,
+    ),
+    (
+        "an_old_primary_comes_back",
+        Others,
+        Always,
+        rejoin::old_primary,
+    ),
+    (
+        "a_member_comes_back_whatever_it_has",
+        Others,
+        Whole,
+        rejoin::other_data,
+    ),
+    (
+        "a_primary_dies_with_its_host_or_its_disk",
+        Others,
+        Whole,
+        failover::dies,
+    ),
+    (
+        "a_witness_lets_two_members_fail_over",
+        Others,
+        Always,
+        witness::lets_two_fail_over,
+    ),
+    (
+        "a_host_that_dies_stops_what_follows",
+        Others,
+        Always,
+        death::stops_what_follows,
+    ),
+    (
+        "a_restart_keeps_the_order_of_hot_standby",
+        Others,
+        Always,
+        restart::in_the_order_that_hot_standby_demands,
+    ),
+    (
+        "a_host_finds_the_primary",
+        Others,
+        Always,
+        watch::finds_the_primary,
+    ),
+    (
+        "two_applies_do_not_interleave",
+        Others,
+        Always,
+        kill::two_at_once,
+    ),
+    (
+        "bare_hosts_become_a_cluster_as_root",
+        Others,
+        Whole,
+        bootstrap::as_root,
     ),
     (
         "an_inventory_is_taken_literally_and_nothing_leaks",
         Others,
+        Always,
         literal::is_literal_and_leaks_nothing,
     ),
     (
         "hosts_that_are_refused_stay_as_they_are",
         Others,
+        Always,
         refused::leaves_hosts_as_they_are,
     ),
     (
         "a_kept_plan_is_refused_when_stale",
         Others,
+        Always,
         bootstrap::stale_plan,
     ),
-    ("a_fourth_member_joins", Others, members::a_fourth),
+    ("a_fourth_member_joins", Others, Always, members::a_fourth),
     (
         "a_new_order_or_primary_changes_nothing",
         Others,
+        Always,
         members::reordered_and_switched_over,
+    ),
+    (
+        "a_bootstrap_that_is_killed_is_finished_by_the_next",
+        Nothing,
+        Whole,
+        kill::at_random_moments,
+    ),
+    (
+        "a_switchover_that_is_killed_ends_by_itself_before_the_decision",
+        Nothing,
+        Whole,
+        switchover_kill::before_the_decision,
+    ),
+    (
+        "a_switchover_that_is_killed_ends_by_itself_after_the_decision",
+        Nothing,
+        Always,
+        switchover_kill::after_the_decision,
+    ),
+    (
+        "a_switchover_goes_on_without_a_host_that_is_lost",
+        Nothing,
+        Whole,
+        switchover_broken::goes_on,
+    ),
+    (
+        "ten_switchovers_in_a_row",
+        Nothing,
+        Whole,
+        switchover::ten_in_a_row,
+    ),
+    (
+        "a_load_tells_what_clients_see",
+        Nothing,
+        Whole,
+        switchover::load_tells,
+    ),
+    (
+        "a_second_apply_changes_nothing",
+        Nothing,
+        Always,
+        again::changes_nothing,
+    ),
+    (
+        "a_switchover_drains_as_it_is_told",
+        Nothing,
+        Whole,
+        switchover_broken::drains,
+    ),
+    (
+        "a_switchover_is_undone_where_the_candidate_fails",
+        Nothing,
+        Always,
+        switchover_broken::candidate,
+    ),
+    (
+        "a_switchover_is_undone_where_the_old_primary_fails",
+        Nothing,
+        Whole,
+        switchover_broken::old_primary,
     ),
     (
         "a_switchover_is_undone_where_the_disk_is_full",
         Nothing,
+        Whole,
         switchover_broken::no_room,
     ),
-    ("a_switchover_and_back", Nothing, switchover::and_back),
+    (
+        "a_switchover_and_back",
+        Nothing,
+        Always,
+        switchover::and_back,
+    ),
 ];
 
 /// Held by every scenario: for itself, or with others.
 static TURN: RwLock<()> = RwLock::new(());
 
-/// Runs a scenario in its turn.
-fn run(beside: Beside, scenario: fn()) {
+/// Runs a scenario in its turn, and tells how long it took.
+fn run(name: &str, beside: Beside, scenario: fn()) {
     // A scenario that failed has spoilt nothing but itself.
     let (_alone, _with_others);
     match beside {
         Nothing => _alone = TURN.write().unwrap_or_else(PoisonError::into_inner),
         Others => _with_others = TURN.read().unwrap_or_else(PoisonError::into_inner),
     }
+    let _clock = Clock(name, Instant::now());
     scenario();
+}
+
+/// Tells the time that a scenario took, however it ends.
+struct Clock<'a>(&'a str, Instant);
+
+impl Drop for Clock<'_> {
+    fn drop(&mut self) {
+        eprintln!("{}: {:.1} s", self.0, self.1.elapsed().as_secs_f64());
+    }
 }
 
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
+    // Who names a scenario gets it.
+    let is_whole = moment::is_whole() || arguments.filter.is_some() || arguments.list;
+    let chosen: Vec<_> = SCENARIOS
+        .iter()
+        .filter(|(_, _, when, _)| is_whole || *when == Always)
+        .collect();
     if !arguments.list {
         lab::sweep();
+        if chosen.len() < SCENARIOS.len() {
+            eprintln!(
+                "{} of {} scenarios; `PGHA_ALL=1` runs all",
+                chosen.len(),
+                SCENARIOS.len()
+            );
+        }
     }
-    let trials = SCENARIOS
-        .iter()
-        .map(|&(name, beside, scenario)| {
+    let trials = chosen
+        .into_iter()
+        .map(|&(name, beside, _, scenario)| {
             Trial::test(name, move || {
-                run(beside, scenario);
+                run(name, beside, scenario);
                 Ok(())
             })
         })
         .collect();
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    shelf::clear();
-    conclusion.exit();
+    libtest_mimic::run(&arguments, trials).exit();
 }

@@ -26,10 +26,15 @@ pub enum Moment {
     Finished(&'static str, usize),
 }
 
+/// Whether everything is to be tried: all scenarios, all moments, all states.
+pub fn is_whole() -> bool {
+    std::env::var_os("PGHA_ALL").is_some()
+}
+
 /// One of every `of` neighbours among these, chosen at random, so that they are spread over the whole; all of them with
 /// `PGHA_ALL=1`. `PGHA_SEED` repeats a choice.
 pub fn some_of<T>(all: &[T], of: usize) -> Vec<&T> {
-    if std::env::var_os("PGHA_ALL").is_some() {
+    if is_whole() {
         return all.iter().collect();
     }
     let seed = seed();

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use crate::clean;
 use crate::failover::{self, is_led_to};
 use crate::lab::{Hosts, Lab, Ran};
 use crate::moment::Run;
-use crate::{clean, shelf};
 
 const DATA: &str = "/var/lib/postgresql/15/main";
 
@@ -21,7 +21,7 @@ const MARKER: &str = "nobody-else-has-this-row";
 /// The old primary was stopped, was killed with commits of its own, lacks the log that a rewind needs, and was promoted to a
 /// timeline of the same number.
 pub fn old_primary() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     failover::never_by_itself(&lab);
     attaches(&lab);
     rewinds(&lab);
@@ -202,7 +202,7 @@ fn is_copied_where_timelines_only_look_the_same(lab: &Lab) {
 
 /// Data directories that are none, or somebody else's, or ahead; and standbys that have to be copied anew.
 pub fn other_data() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     failover::never_by_itself(&lab);
     strange(&lab);
     ahead(&lab);
@@ -332,7 +332,7 @@ fn lacks_log(lab: &Lab) {
 
 /// pgha is killed after every step of a rejoin, and at ten moments of a rebuild; the same again finishes.
 pub fn killed() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     failover::never_by_itself(&lab);
     diverge(&lab, "node1", "node2", kill);
     let mut steps = Vec::new();

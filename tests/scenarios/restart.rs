@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::lab::{Hosts, Lab, Running};
-use crate::{plans, shelf};
+use crate::plans;
 
 const NODES: [&str; 3] = ["node1", "node2", "node3"];
 const ALLOWED: &[&str] = &["--allow-restart-primary"];
 
 /// All under a load of writes, so that nothing here may count on an idle cluster.
 pub fn in_the_order_that_hot_standby_demands() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     let load = Load::on(&lab);
 
     // A raise: standbys first. Without leave for the primary that much is done, and the rest is said. With it comes a

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::lab::{Hosts, Lab};
 use crate::load::Load;
-use crate::{clean, shelf, state};
+use crate::{clean, state};
 
 pub const NODES: [&str; 3] = ["node1", "node2", "node3"];
 
@@ -24,7 +24,7 @@ const LONGEST_STALL: Duration = Duration::from_secs(10);
 
 /// Round the members under load; then with replication that clients wait for.
 pub fn ten_in_a_row() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    let lab = Lab::converged(TWO_POOLERS);
     let round: Vec<&str> = NODES.into_iter().cycle().skip(1).take(10).collect();
     in_a_row(&lab, &round);
 
@@ -36,7 +36,7 @@ pub fn ten_in_a_row() {
     let synchronous = "select count(*) from pg_stat_replication where sync_state = 'quorum'";
     assert_eq!(lab.sql("node2", synchronous), "2");
     lab.assert_converged();
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 fn in_a_row(lab: &Lab, round: &[&str]) {
@@ -62,7 +62,7 @@ fn in_a_row(lab: &Lab, round: &[&str]) {
 
 /// The way back, to whom it belongs; and what changes nothing.
 pub fn and_back() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     // As PostgreSQL makes them in advance: whoever takes one for the WAL's first file reads nothing in it.
     lab.as_postgres(
         "node1",
@@ -129,7 +129,7 @@ pub fn streams(lab: &Lab, standby: &str) {
 
 /// The load that the other scenarios trust in: it sees nothing where nothing is, and it sees what is.
 pub fn load_tells() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    let lab = Lab::converged(TWO_POOLERS);
 
     let load = Load::start(&lab);
     std::thread::sleep(Duration::from_secs(3));

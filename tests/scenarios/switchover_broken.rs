@@ -12,7 +12,7 @@ use crate::moment::Moment::Began;
 use crate::moment::{self, Run};
 use crate::seen::Seen;
 use crate::switchover::{TWO_POOLERS, streams};
-use crate::{clean, promise, shelf};
+use crate::{clean, promise};
 
 /// What is shipped.
 const PLAYBOOK: &str = include_str!("../../playbooks/switchover.yml");
@@ -96,7 +96,7 @@ fn assert_said(struck: &Struck, what: &str) {
 
 /// The old primary does not do its part.
 pub fn old_primary() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     old_primary_does_not_stop(&lab);
     decision_comes_late(&lab);
     old_primary_does_not_answer(&lab);
@@ -105,7 +105,7 @@ pub fn old_primary() {
 
 /// The candidate does not do its part.
 pub fn candidate() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     candidate_misses_records(&lab);
     candidate_stands_still(&lab);
     works_after_all(lab);
@@ -114,7 +114,7 @@ pub fn candidate() {
 fn works_after_all(lab: Lab) {
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
     clean::is(&lab, "node2");
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// One of its processes does not listen.
@@ -175,7 +175,7 @@ fn candidate_misses_records(lab: &Lab) {
 
 /// A promotion begins a timeline, for which the candidate's disk has no room.
 pub fn no_room() {
-    let lab = &shelf::cluster(Hosts::default());
+    let lab = &Lab::converged(Hosts::default());
     small_disk(lab, "node2");
     let full = "/var/lib/postgresql/15/main/pg_wal/full";
     let strike = || {
@@ -269,7 +269,7 @@ pub fn small_disk(lab: &Lab, node: &str) {
 
 /// A transaction that somebody forgot, with each way to deal with it.
 pub fn drains() {
-    let lab = shelf::cluster(Hosts::default());
+    let lab = Lab::converged(Hosts::default());
     let forgotten = Session::of(&lab);
     forgotten.ask("begin; select 1").unwrap();
     let drain = |choice: &str| {
@@ -287,7 +287,7 @@ pub fn drains() {
     clean::is(&lab, "node2");
     forgotten.ask("select 1").unwrap_err();
     drop(forgotten);
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// A client of the pooler.
@@ -313,7 +313,7 @@ impl Session {
 
 /// A pooler is lost once clients are held up: the other one's are served, and its own when it is back.
 pub fn goes_on() {
-    let lab = shelf::cluster(TWO_POOLERS);
+    let lab = Lab::converged(TWO_POOLERS);
     let strike = || lab.freeze_host("pooler2");
     let mend = || {
         lab.thaw_host("pooler2");
@@ -326,5 +326,5 @@ pub fn goes_on() {
     assert_finished(&lab, &struck);
     lab.pgha("switchover", &["--to", "node2"]).exits(0);
     clean::is(&lab, "node2");
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }

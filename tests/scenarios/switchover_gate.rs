@@ -3,7 +3,7 @@
 use crate::lab::{Lab, Ran, Running};
 use crate::promise::query;
 use crate::switchover::TWO_POOLERS;
-use crate::{moment, shelf, state};
+use crate::{clean, moment, state};
 
 const NODES: [&str; 3] = ["node1", "node2", "node3"];
 const HOSTS: [&str; 5] = ["node1", "node2", "node3", "pooler1", "pooler2"];
@@ -407,7 +407,7 @@ pub fn refuses_and_changes_nothing() {
     settled(&lab);
     let mut wrong = 0;
     // Each takes ten seconds.
-    for bad in moment::some_of(BAD, 2) {
+    for bad in moment::some_of(BAD, 5) {
         let expected: Vec<String> = bad.told.iter().map(|told| filled(told)).collect();
         let running: Vec<_> = bad.by.iter().map(|act| done(&lab, *act, filled)).collect();
         // All are tried, also after one that is not as expected.
@@ -438,7 +438,7 @@ pub fn refuses_and_changes_nothing() {
         query(&lab, "select inet_server_addr()"),
         lab.address("node2")
     );
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// Begins what goes on; does the rest.

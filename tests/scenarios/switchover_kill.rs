@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::clean;
 use crate::lab::Lab;
 use crate::load::Load;
 use crate::moment::Moment::{Began, Finished};
 use crate::moment::{self, Moment, Run};
 use crate::switchover::TWO_POOLERS;
-use crate::{clean, shelf};
 
 const HOSTS: [&str; 5] = ["pooler1", "pooler2", "node1", "node2", "node3"];
 
@@ -51,18 +51,18 @@ pub fn after_the_decision() {
         Finished("dead_man", 6),
         Finished("repmgrd_pause", 4),
     ];
-    at_each(shelf::cluster(TWO_POOLERS), &moments);
+    at_each(Lab::converged(TWO_POOLERS), &moments);
 }
 
 fn at_each(lab: Lab, moments: &[Moment]) {
     let mut primary = "node1";
-    for moment in moment::some_of(moments, 3) {
+    for moment in moment::some_of(moments, 5) {
         let to = if primary == "node1" { "node2" } else { "node1" };
         killed(&lab, *moment, to);
         primary = to;
     }
     clean::is(&lab, primary);
-    shelf::hand_on(lab);
+    clean::is_mended(&lab);
 }
 
 /// The run's end without pgha, and with it.
