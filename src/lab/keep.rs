@@ -141,7 +141,7 @@ pub(super) async fn finish(
     from: &Kept,
     network: &str,
 ) -> Result<String, Problem> {
-    let first = labels.container(&keys.first().map_or("", |(host, _)| host.name.as_str()));
+    let first = labels.container(keys.first().map_or("", |(host, _)| host.name.as_str()));
     let secrets = engine
         .ask(["exec", &first, "cat", "/var/lib/pgha-lab/secrets.yml"])
         .await?;

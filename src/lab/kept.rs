@@ -131,7 +131,7 @@ fn parse(inspected: &str) -> Vec<Kept> {
             kept
         })
         .collect();
-    all.sort_by(|one, other| other.created.cmp(&one.created));
+    all.sort_by_key(|kept| std::cmp::Reverse(kept.created));
     all
 }
 

@@ -50,7 +50,6 @@ impl Default for Hosts {
 /// Hosts that are up, and an inventory for them.
 pub struct Lab {
     pub dir: PathBuf,
-    pub hosts: Hosts,
     /// The inventory as the lab made it.
     pub born_with: String,
 }
@@ -82,7 +81,6 @@ impl Lab {
         static LABS: AtomicUsize = AtomicUsize::new(0);
         let number = LABS.fetch_add(1, Ordering::Relaxed);
         let mut lab = Self {
-            hosts,
             born_with: String::new(),
             dir: std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id())),
         };

@@ -30,6 +30,20 @@ apt-get clean"
     )
 }
 
+/// Makes the bare image of a release, if there is none.
+pub fn base(os: &'static str) {
+    if id(&format!("pgha-lab:{os}")).is_none() {
+        let bare = Hosts {
+            nodes: 1,
+            poolers: 0,
+            os,
+            bare: true,
+            ..Hosts::default()
+        };
+        drop(Lab::boot(bare, None));
+    }
+}
+
 /// The image for a release; made first if there is none.
 pub fn of(os: &'static str) -> String {
     let version = match os {
