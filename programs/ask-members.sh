@@ -54,6 +54,8 @@ bounded() { # COMMAND ARGUMENT…
 ask() { # NAME ADDRESS PORT
   apart bounded "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question"
   answer=$(printf '%s\n' "$out" | head -n 1)
+  # Whoever reads it compares numbers.
+  case $answer in 'primary '*[!0-9\ ]* | 'primary '*' '*' '*) answer= ;; esac
   case $answer in
     # An answer is one also where what gave it was ended before it was gone.
     standby | 'primary '[1-9]*' '[1-9]*) ;;

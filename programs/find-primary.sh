@@ -17,7 +17,7 @@ while read -r name address port kind timeline system; do
     primary)
       case $systems in
         '') systems=$system ;;
-        *"$system"*) ;;
+        "$system") ;;
         *)
           echo "find-primary: ${found%% *} and $name take writes, and are of different clusters" >&2
           exit 3
