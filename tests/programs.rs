@@ -1,0 +1,7 @@
+//! The programs that pgha leaves on hosts, under `dash` and under `bash --posix`, on stubs: tables of what they are told and
+//! what they do. No host takes part, and no container.
+
+#[path = "programs/asking.rs"]
+mod asking;
+#[path = "programs/host.rs"]
+mod host;
