@@ -3,5 +3,9 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/guard.rs"]
+mod guard;
 #[path = "programs/host.rs"]
 mod host;
+#[path = "programs/others.rs"]
+mod others;

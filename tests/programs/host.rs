@@ -76,8 +76,9 @@ impl Host {
         for name in STUBS {
             host.stub(&format!("pg/15/bin/{name}"));
         }
-        host.write("pg/15/bin/.root", &host.path("").display().to_string());
-        host.write("lib/.root", &host.path("").display().to_string());
+        let root = format!("{}\n", host.path("").display());
+        host.write("pg/15/bin/.root", &root);
+        host.write("lib/.root", &root);
         host.write("passfile", "");
         host.configure("");
         host.reset();

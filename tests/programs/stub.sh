@@ -3,7 +3,7 @@
 # arguments. Without a word of the test's it does nothing, and succeeds.
 name=${0##*/}
 bin=${0%/*}
-root=$(cat "$bin/.root")
+read -r root <"$bin/.root"
 echo "$name${*:+ $*}" >>"$root/log"
 if [ -e "$root/answers/$name" ]; then
   # shellcheck source=/dev/null
