@@ -9,3 +9,5 @@ mod guard;
 mod host;
 #[path = "programs/others.rs"]
 mod others;
+#[path = "programs/watch.rs"]
+mod watch;
