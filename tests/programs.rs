@@ -9,5 +9,7 @@ mod guard;
 mod host;
 #[path = "programs/others.rs"]
 mod others;
+#[path = "programs/switchover.rs"]
+mod switchover;
 #[path = "programs/watch.rs"]
 mod watch;

@@ -219,6 +219,17 @@ impl Host {
         !server.waiter.is_finished()
     }
 
+    /// Ends it, if it is not gone.
+    pub fn end_server(&mut self) {
+        let Some(server) = self.server.take() else {
+            return;
+        };
+        if !server.waiter.is_finished() {
+            kill(&server.pid.to_string());
+        }
+        server.waiter.join().expect("who waits for the server");
+    }
+
     pub fn run(&self, shell: &[&str], program: &str, arguments: &[&str]) -> Said {
         self.run_with(shell, program, arguments, &[], "")
     }
@@ -269,23 +280,12 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let end = |pid: &str| {
-            let _ = Command::new("kill")
-                .args(["-KILL", pid])
-                .stderr(Stdio::null())
-                .status();
-        };
-        if let Some(server) = self.server.take() {
-            if !server.waiter.is_finished() {
-                end(&server.pid.to_string());
-            }
-            let _ = server.waiter.join();
-        }
+        self.end_server();
         // A console that was left open: `timeout`, which leads its group.
         for console in ["state/console/pid", "state/pooler/pid"] {
             let pid = self.read(console);
             if !pid.is_empty() {
-                end(&format!("-{pid}"));
+                kill(&format!("-{pid}"));
             }
         }
     }
@@ -339,6 +339,13 @@ Min recovery ending loc's timeline:   0
 Bytes per WAL segment:                16777216
 "
     )
+}
+
+fn kill(pid: &str) {
+    let _ = Command::new("kill")
+        .args(["-KILL", "--", pid])
+        .stderr(Stdio::null())
+        .status();
 }
 
 fn ended(mut child: Child, file: &Path) {
