@@ -11,5 +11,7 @@ mod host;
 mod others;
 #[path = "programs/switchover.rs"]
 mod switchover;
+#[path = "programs/wal.rs"]
+mod wal;
 #[path = "programs/watch.rs"]
 mod watch;
