@@ -106,7 +106,8 @@ decided() { # CANDIDATE
 received() { # LSN SECONDS
   case $1 in
     */*/* | /* | */ | *[!0-9A-F/]*) fail "$1 is no LSN" ;;
-    */*) ;;
+    # 0/0 is PostgreSQL's way to write that there is none.
+    *[1-9A-F]*/* | */*[1-9A-F]*) ;;
     *) fail "$1 is no LSN" ;;
   esac
   ask "$(($2 + 1))" "do \$\$ begin

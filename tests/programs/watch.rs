@@ -1,0 +1,368 @@
+//! `primary-watch`: when a running primary is stopped, and that it is.
+
+use std::process::{Command, Stdio};
+
+use crate::host::{Host, NOBODY, SHELLS, Said, Table};
+use crate::others::{ANSWERS, say};
+
+/// `sleep 2` is the watch's own, which ends after so many looks; 10 s go by at each. Other sleeps are short.
+fn looks(count: u32) -> String {
+    format!(
+        r#"
+looks=0
+sleep() {{
+  if [ "$1" != 2 ]; then command sleep 0.002; return; fi
+  looks=$((looks + 1))
+  echo "$((looks * 10)).5 0" >"$root/proc/uptime"
+  [ "$looks" -le {count} ]
+}}
+# It is really waited for, but not for seconds.
+flock() {{
+  echo "flock $*" >>"$root/log"
+  [ "$1" != -w ] || {{ shift 2; set -- -w 0.1 "$@"; }}
+  command flock "$@"
+}}
+"#
+    )
+}
+
+/// A primary on timeline 2 of system 77, which systemd stops if it is asked to.
+fn host(values: &str) -> Host {
+    let host = Host::new();
+    host.stub("lib/ask-members");
+    host.configure(&format!("{}{values}", looks(1)));
+    host.control("77", 2, "in production");
+    host.answer(
+        "systemctl",
+        "case $* in 'stop postgresql@15-main') rm \"$root/data/postmaster.pid\" ;; esac",
+    );
+    say(&host, "exit 255", "exit 255");
+    host
+}
+
+fn under_both(table: impl Fn(&[&str]) + Sync) {
+    let table = &table;
+    std::thread::scope(|scope| {
+        for shell in SHELLS {
+            scope.spawn(move || table(shell));
+        }
+    });
+}
+
+/// What node2 says by SQL; this server's own line says what node1's does.
+fn by_sql(host: &Host, node2: &str) {
+    host.answer(
+        "ask-members",
+        &format!("cat <<'END'\nnode1 172.30.7.11 5432 primary 2 77\nnode2 172.30.7.12 5432 {node2}\nnode3 172.30.7.13 5432 standby\nEND"),
+    );
+}
+
+/// It was stopped, or nothing was done.
+fn gave_up(host: &Host, said: &Said, timeline: Option<u32>) -> bool {
+    let stopped = host.log().contains("systemctl stop postgresql@15-main");
+    let mark = host.read("kept/replaced");
+    let fine = said.code == Some(0);
+    match timeline {
+        Some(timeline) => {
+            let words = format!(
+                "PostgreSQL is being stopped: node2 is on timeline {timeline}, this server on 2: it has been replaced. To make it a standby: pgha rejoin"
+            );
+            let (before, after) = said.out.split_once('\n').unwrap_or_default();
+            fine && stopped
+                && !host.has("data/postmaster.pid")
+                && mark == format!("node2 77 {timeline}")
+                && before.starts_with(&words)
+                && after == "PostgreSQL is stopped\n"
+        }
+        None => {
+            fine && !stopped
+                && mark.is_empty()
+                && said.out.is_empty()
+                && host.has("data/postmaster.pid")
+        }
+    }
+}
+
+#[test]
+fn stops_a_primary_that_another_is_past_by_sql() {
+    under_both(|shell| {
+        let host = host("");
+        let mut table = Table::default();
+        for (node2, past) in [
+            ("primary 3 77", Some(3)),
+            ("primary 10 77", Some(10)),
+            ("primary 2 77", None),
+            ("primary 1 77", None),
+            ("primary 3 78", None),
+            ("primary 3 7", None),
+            ("standby", None),
+            ("silent primary 3 77", None),
+        ] {
+            by_sql(&host, node2);
+            // bit 0: whatever the others say; bit 1: a standby; bit 2: it does not run
+            for mask in 0..8 {
+                if mask > 2 && past.is_none() {
+                    continue;
+                }
+                host.reset();
+                host.seems_to_run();
+                host.set("guard-off", mask & 1 != 0);
+                host.set("data/standby.signal", mask & 2 != 0);
+                if mask & 4 != 0 {
+                    host.write(&format!("proc/{NOBODY}/comm"), "psql\n");
+                }
+                let said = host.run(shell, "primary-watch", &[]);
+                let expected = past.filter(|_| mask == 0);
+                table.check(
+                    &format!("{node2}, {mask:03b}, {shell:?}"),
+                    gave_up(&host, &said, expected),
+                    &(&said, host.log()),
+                );
+            }
+        }
+        table.end();
+    });
+}
+
+/// One that has no connection free is asked over SSH; one that is a standby, or silent, is not.
+#[test]
+fn stops_a_primary_that_another_is_past_by_ssh() {
+    under_both(|shell| {
+        let host = host("");
+        let mut table = Table::default();
+        for answer in &ANSWERS {
+            for kind in ["there zu viele", "silent", "standby"] {
+                if kind != "there zu viele" && answer.name != "higher" {
+                    continue;
+                }
+                by_sql(&host, kind);
+                say(&host, answer.ssh, "echo 77 9");
+                host.reset();
+                host.seems_to_run();
+                let said = host.run(shell, "primary-watch", &[]);
+                let expected = answer.seen.past().filter(|_| kind.starts_with("there"));
+                let case = format!("{kind}, SSH {}, {shell:?}", answer.name);
+                table.check(&case, gave_up(&host, &said, expected), &(&said, host.log()));
+            }
+        }
+        host.answer("ask-members", "exit 2");
+        host.reset();
+        host.seems_to_run();
+        let said = host.run(shell, "primary-watch", &[]);
+        table.check("it cannot ask", gave_up(&host, &said, None), &said);
+        table.end();
+    });
+}
+
+/// To look takes seconds: somebody may have said meanwhile that it may run, or pgha made a standby of it.
+#[test]
+fn looks_once_more_before_it_stops() {
+    let host = host("");
+    for shell in SHELLS {
+        for file in ["guard-off", "data/standby.signal"] {
+            host.reset();
+            host.seems_to_run();
+            host.answer(
+                "ask-members",
+                &format!(": >\"$root/{file}\"; echo node2 172.30.7.12 5432 primary 3 77"),
+            );
+            let said = host.run(shell, "primary-watch", &[]);
+            assert!(gave_up(&host, &said, None), "{file}: {said:?}");
+        }
+        // Or it was brought back.
+        host.reset();
+        host.seems_to_run();
+        by_sql(&host, "primary 3 77");
+        let then = |timeline| crate::host::control_data("77", timeline, "in production");
+        host.answer(
+            "pg_controldata",
+            &format!("if [ -e \"$root/state/seen\" ]; then cat <<'END'\n{}END\nelse mkdir -p \"$root/state\"; : >\"$root/state/seen\"; cat <<'END'\n{}END\nfi", then(3), then(2)),
+        );
+        let said = host.run(shell, "primary-watch", &[]);
+        assert!(gave_up(&host, &said, None), "brought back: {said:?}");
+        host.control("77", 2, "in production");
+    }
+}
+
+/// `pg_ctlcluster` as postgres starts a server outside of its unit: to stop the unit stops nothing.
+#[test]
+fn a_server_outside_of_its_unit_is_gone_before_it_is_said() {
+    for shell in SHELLS {
+        for ignored in ["", "INT", "INT QUIT"] {
+            let mut host = host("");
+            host.configure(&format!("{}proc=/proc\n", looks(1)));
+            host.answer("systemctl", "");
+            // Its children.
+            host.answer("pkill", "");
+            by_sql(&host, "primary 3 77");
+            host.start_server(ignored);
+            let said = host.run(shell, "primary-watch", &[]);
+            assert!(
+                gave_up(&host, &said, Some(3)),
+                "{ignored}, {shell:?}: {said:?}"
+            );
+            assert!(!host.server_runs(), "{ignored}: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn does_not_say_that_a_server_is_stopped_which_is_not() {
+    let host = host("");
+    host.answer("systemctl", "");
+    by_sql(&host, "primary 3 77");
+    for shell in SHELLS {
+        host.reset();
+        host.seems_to_run();
+        let said = host.run(shell, "primary-watch", &[]);
+        assert!(
+            said.out.contains("is being stopped") && !said.out.contains("is stopped"),
+            "{said:?}"
+        );
+        assert!(said.err.contains("PostgreSQL does not stop"), "{said:?}");
+        // It is remembered all the same, and it goes on with its looks.
+        assert_eq!(
+            (said.code, host.read("kept/replaced").as_str()),
+            (Some(0), "node2 77 3"),
+            "{said:?}"
+        );
+    }
+}
+
+/// Whoever holds the host's lock, a run or a child that it left behind, does not keep a second primary alive.
+#[test]
+fn waits_for_the_lock_for_seconds_at_most() {
+    let host = host("");
+    by_sql(&host, "primary 3 77");
+    for shell in SHELLS {
+        host.reset();
+        host.seems_to_run();
+        host.write("state/lock", "");
+        let mut holder = Command::new("flock")
+            .arg(host.path("state/lock"))
+            .args(["sh", "-c", "echo held; exec sleep 30"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`flock` starts");
+        let mut held = [0; 5];
+        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
+        let said = host.run(shell, "primary-watch", &[]);
+        // `flock` ends with its child, which it does not end.
+        let _ = Command::new("pkill")
+            .args(["-KILL", "-P", &holder.id().to_string()])
+            .status();
+        let _ = holder.wait();
+        assert!(gave_up(&host, &said, Some(3)), "{said:?}");
+        let log = host.log();
+        let waits = log
+            .lines()
+            .find_map(|line| line.strip_prefix("flock -w "))
+            .unwrap_or(&log);
+        let seconds = waits.split(' ').next().unwrap().parse::<u32>();
+        assert!(seconds.is_ok_and(|seconds| seconds <= 10), "{log}");
+    }
+}
+
+// --- isolation ---
+
+/// How many of the looks see somebody, by what, and whether it is stopped. 10 s go by from one look to the next.
+#[test]
+fn stops_a_primary_that_sees_nobody_for_so_long() {
+    let nobody = "exit 2";
+    under_both(|shell| {
+        let mut table = Table::default();
+        let host = host("");
+        by_sql(&host, "silent");
+        let mut look =
+            |case: &str, count: u32, values: &str, pg_isready: &str, ssh: &str, stops: bool| {
+                host.configure(&format!("{}\nisolation_timeout=20\n{values}", looks(count)));
+                host.answer("pg_isready", pg_isready);
+                say(&host, ssh, "exit 255");
+                host.reset();
+                host.seems_to_run();
+                let said = host.run(shell, "primary-watch", &[]);
+                let stopped = host.log().contains("systemctl stop postgresql@15-main")
+                    && !host.has("data/postmaster.pid");
+                let marked = host.has("isolated");
+                let words = said.out.contains("no other member has answered for 20 s");
+                let seen = (stopped, marked, words, host.has("kept/replaced"), said.code);
+                table.same(
+                    &format!("{case}, {shell:?}"),
+                    seen,
+                    (stops, stops, stops, false, Some(0)),
+                );
+            };
+        look("not for long enough", 2, "", nobody, "exit 255", false);
+        look("for long enough", 3, "", nobody, "exit 255", true);
+        look("never", 5, "isolation_timeout=0", nobody, "exit 255", false);
+        look("noise is no answer", 3, "", nobody, "echo Willkommen", true);
+        look(
+            "PostgreSQL answers",
+            4,
+            "",
+            "case $* in *172.30.7.13*) exit 0 ;; *) exit 2 ;; esac",
+            "exit 255",
+            false,
+        );
+        look(
+            "it starts up",
+            4,
+            "",
+            "case $* in *172.30.7.13*) exit 1 ;; *) exit 2 ;; esac",
+            "exit 255",
+            false,
+        );
+        look(
+            "it is no answer of its own",
+            3,
+            "",
+            "case $* in *172.30.7.11*) exit 0 ;; *) exit 2 ;; esac",
+            "exit 255",
+            true,
+        );
+        look("pg_isready cannot ask", 3, "", "exit 3", "exit 255", true);
+        look("a host answers", 4, "", nobody, "echo 77 2", false);
+        look("a host without a cluster answers", 4, "", nobody, "", false);
+        let witness = "witness='172.30.7.19 5433'";
+        look(
+            "the witness answers",
+            4,
+            witness,
+            "case $* in *'172.30.7.19 -p 5433'*) exit 0 ;; *) exit 2 ;; esac",
+            "exit 255",
+            false,
+        );
+        look("nor does the witness", 3, witness, nobody, "exit 255", true);
+        let again =
+            "case $(cut -d . -f 1 \"$root/proc/uptime\") in 20) exit 0 ;; *) exit 2 ;; esac";
+        look(
+            "it begins anew once somebody answered",
+            4,
+            "",
+            again,
+            "exit 255",
+            false,
+        );
+        look("and then it lasts", 5, "", again, "exit 255", true);
+        table.end();
+    });
+}
+
+#[test]
+fn starts_a_primary_that_was_isolated_once_somebody_answers() {
+    let host = host("isolation_timeout=20");
+    by_sql(&host, "silent");
+    for shell in SHELLS {
+        for (pg_isready, starts) in [("exit 2", false), ("exit 0", true), ("exit 1", true)] {
+            host.reset();
+            host.write("isolated", "");
+            host.answer("pg_isready", pg_isready);
+            let said = host.run(shell, "primary-watch", &[]);
+            let started = host
+                .log()
+                .contains("systemctl start --no-block postgresql@15-main");
+            let seen = (started, host.has("isolated"), said.code);
+            assert_eq!(seen, (starts, !starts, Some(0)), "{pg_isready}: {said:?}");
+        }
+    }
+}
