@@ -12,6 +12,11 @@ use server::{Server, free_port, user};
 
 /// What `pgha plan` says of an inventory whose one host has these variables.
 fn plan(server: &Server, variables: &str) -> String {
+    plan_with(server, variables, &[])
+}
+
+/// The same with more arguments.
+fn plan_with(server: &Server, variables: &str, arguments: &[&str]) -> String {
     let known_hosts = server.path("known_hosts").display().to_string();
     let inventory = server.path("inventory.yml");
     let text = format!(
@@ -32,6 +37,7 @@ fn plan(server: &Server, variables: &str) -> String {
         .unwrap()
         .args(["plan", "--json"])
         .arg(&inventory)
+        .args(arguments)
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -140,4 +146,34 @@ fn a_user_who_is_not_root() {
             "hint: set `ansible_become: true`",
         ],
     );
+}
+
+#[test]
+fn what_came_of_asking_is_kept_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let server = Server::start();
+    let port = free_port();
+    let kept = server.path("kept");
+    let (variables, record) = (format!("ansible_port: {port}"), kept.display().to_string());
+    plan_with(&server, &variables, &["--record", &record]);
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = kept.join("node1.json");
+    assert_eq!((mode(&kept), mode(&file)), (0o700, 0o600));
+    let text = fs::read_to_string(&file).unwrap();
+    says(
+        &text,
+        &["\"silent\"", "\"unreachable\": true", "refuses connections"],
+    );
+
+    let nowhere = server.path("user").join("kept").display().to_string();
+    let output = Command::cargo_bin("pgha")
+        .unwrap()
+        .args(["status", "--record", &nowhere])
+        .arg(server.path("inventory.yml"))
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    says(&err, &["cannot be written", "`--record` names a folder"]);
 }

@@ -1,6 +1,6 @@
 //! How a verb with a playbook of its own runs it: what `switchover`, `failover`, `rejoin` and their like all take.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -22,6 +22,9 @@ pub struct Manner {
     /// Guards, timings and the output of commands too
     #[arg(long, short)]
     verbose: bool,
+    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     contents: Contents,
 }
@@ -35,6 +38,7 @@ impl Manner {
         common.json = self.json;
         common.verbose = self.verbose;
         common.contents = self.contents.clone();
+        common.record.clone_from(&self.record);
         common
     }
 

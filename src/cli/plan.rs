@@ -8,9 +8,9 @@ use clap::Args;
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
-use crate::facts::{Facts, Probes, Release};
+use crate::facts::{Probes, Release};
 use crate::plan::{Declaration, Intent, Plan};
-use crate::problem::{Kind, Problem, Problems};
+use crate::problem::{Problem, Problems};
 use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
@@ -37,6 +37,9 @@ pub struct Common {
     /// Only say how many lines of files change
     #[arg(long, overrides_with = "diff")]
     pub no_diff: bool,
+    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     #[arg(skip)]
     pub intent: Intent,
     /// A plan without changes is not worth a word: another one follows.
@@ -96,6 +99,7 @@ impl Common {
             verbose: false,
             contents: Contents::default(),
             no_diff: false,
+            record: None,
             intent: Intent::Converge,
             only_changes: false,
         }
@@ -138,6 +142,7 @@ pub struct Prepared {
     questions: BTreeMap<String, BTreeMap<Release, Probes>>,
     allow_restart_primary: bool,
     intent: Intent,
+    record: Option<PathBuf>,
     /// Why hosts are missing from a plan that goes on without them.
     pub absent: Vec<Problem>,
 }
@@ -156,6 +161,7 @@ impl Prepared {
             questions: BTreeMap::new(),
             allow_restart_primary: common.allow_restart_primary,
             intent: common.intent.clone(),
+            record: common.record.clone(),
             absent: Vec::new(),
         };
         prepared.questions = prepared.declaration().questions()?;
@@ -192,6 +198,11 @@ impl Prepared {
         self.loaded.inventory.hosts.keys().cloned().collect()
     }
 
+    async fn connect(&self, events: &Events) -> Result<Fleet, Problem> {
+        let record = self.record.as_deref();
+        Fleet::connect(&self.loaded.inventory, &self.hosts(), record, events).await
+    }
+
     /// Connects and plans.
     ///
     /// # Errors
@@ -201,7 +212,7 @@ impl Prepared {
         events: &Events,
         purpose: Purpose,
     ) -> Result<(Fleet, Plan), Problems> {
-        let mut fleet = Fleet::connect(&self.loaded.inventory, &self.hosts(), events).await?;
+        let mut fleet = self.connect(events).await?;
         let unreachable = std::mem::take(&mut fleet.unreachable);
         match self.plan(&mut fleet, unreachable, events, purpose).await {
             Ok(plan) => Ok((fleet, plan)),
@@ -223,58 +234,15 @@ impl Prepared {
         events: &Events,
         purpose: Purpose,
     ) -> Result<Plan, Problems> {
-        let declaration = self.declaration();
-        let mut problems = unreachable;
-        let mut world: BTreeMap<String, Facts> = BTreeMap::new();
-        for (host, facts) in probe(fleet, &self.questions, Lock::Settled, purpose, events).await {
-            match facts {
-                Ok(facts) => {
-                    world.insert(host, facts);
-                }
-                Err(problem) => problems.push(problem),
+        let mut seen = probe(fleet, &self.questions, Lock::Settled, purpose, events).await;
+        for problem in unreachable {
+            if let Some(host) = problem.host.clone() {
+                seen.insert(host, Err(problem));
             }
         }
         events.tell(&Event::Looked);
-        // A host outside the limit is only looked at; the plan does without it where it can.
-        problems.retain(|problem| {
-            problem
-                .host
-                .as_deref()
-                .is_none_or(|host| declaration.includes(host))
-        });
-        if problems.is_empty() {
-            return declaration.plan(world, &self.loaded.secrets);
-        }
-        match &self.intent {
-            Intent::Converge => Err(Problems(problems)),
-            // They are for times when hosts are down. Who is missed is found out by what needs it, and the others are told.
-            Intent::Failover(_) | Intent::Returning(_) => {
-                let returning = self.intent.returning().map(|returning| &returning.member);
-                let (own, others) = problems.into_iter().partition::<Vec<_>, _>(|problem| {
-                    problem.host.is_some() && problem.host.as_ref() == returning
-                });
-                if !own.is_empty() {
-                    return Err(Problems(own));
-                }
-                let plan = declaration.plan(world, &self.loaded.secrets);
-                self.absent = others;
-                plan
-            }
-            // A handover needs every host, and says all that forbids it at once; what is left of one is finished without
-            // those that are gone.
-            Intent::Handover(_) => match declaration.plan(world, &self.loaded.secrets) {
-                Ok(plan) if plan.decision().is_none() => {
-                    self.absent = problems;
-                    Ok(plan)
-                }
-                planned => {
-                    problems.extend(planned.err().into_iter().flat_map(|found| found.0));
-                    for problem in &mut problems {
-                        problem.kind = Kind::Refused;
-                    }
-                    Err(Problems(problems))
-                }
-            },
-        }
+        let (plan, absent) = self.declaration().plan_from(seen, &self.loaded.secrets)?;
+        self.absent = absent;
+        Ok(plan)
     }
 }

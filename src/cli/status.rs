@@ -1,6 +1,7 @@
 //! `pgha status`: what the cluster looks like now.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// Tell more on stderr
     #[arg(long, short)]
     verbose: bool,
+    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
 }
 
 /// Runs the verb; gives the exit code of [`show`].
@@ -33,7 +37,8 @@ pub struct Arguments {
 /// # Errors
 /// The input is wrong.
 pub async fn run(arguments: &Arguments) -> Result<u8, Problems> {
-    show(&arguments.inputs, arguments.json, arguments.verbose).await
+    let record = arguments.record.as_deref();
+    show_and_keep(&arguments.inputs, arguments.json, arguments.verbose, record).await
 }
 
 /// Looks, and prints the status on stdout; gives the exit code: 0 healthy, 1 not healthy, 4 a host was unreachable.
@@ -41,8 +46,17 @@ pub async fn run(arguments: &Arguments) -> Result<u8, Problems> {
 /// # Errors
 /// The input is wrong. What is wrong with the hosts is part of the status.
 pub async fn show(inputs: &Inputs, json: bool, verbose: bool) -> Result<u8, Problems> {
+    show_and_keep(inputs, json, verbose, None).await
+}
+
+async fn show_and_keep(
+    inputs: &Inputs,
+    json: bool,
+    verbose: bool,
+    record: Option<&Path>,
+) -> Result<u8, Problems> {
     let loaded = inputs.load()?;
-    let (status, code) = unless_asked(look(&loaded, verbose)).await?;
+    let (status, code) = unless_asked(look(&loaded, verbose, record)).await?;
     if json {
         out::json(&status);
     } else {
@@ -59,7 +73,7 @@ pub async fn until_healthy(inputs: &Inputs, patience: Duration) -> Result<(), Pr
     let loaded = inputs.load()?;
     let began = Instant::now();
     loop {
-        let (_, code) = unless_asked(look(&loaded, false)).await?;
+        let (_, code) = unless_asked(look(&loaded, false, None)).await?;
         if code == 0 || began.elapsed() >= patience {
             return Ok(());
         }
@@ -68,7 +82,11 @@ pub async fn until_healthy(inputs: &Inputs, patience: Duration) -> Result<(), Pr
 }
 
 /// Asks every host of the cluster that `--limit` allows.
-async fn look(loaded: &Loaded, verbose: bool) -> Result<(Status, u8), Problems> {
+async fn look(
+    loaded: &Loaded,
+    verbose: bool,
+    record: Option<&Path>,
+) -> Result<(Status, u8), Problems> {
     let inventory = &loaded.inventory;
     let is_asked = |host: &String| {
         let limit = loaded.limit.as_ref();
@@ -84,7 +102,7 @@ async fn look(loaded: &Loaded, verbose: bool) -> Result<(Status, u8), Problems> 
             .into());
     }
     let events = super::listen(verbose);
-    let mut fleet = Fleet::connect(inventory, &hosts, &events).await?;
+    let mut fleet = Fleet::connect(inventory, &hosts, record, &events).await?;
     let questions = status::questions(inventory);
     let mut seen = probe(&mut fleet, &questions, Lock::No, Purpose::Probe, &events).await;
     for problem in std::mem::take(&mut fleet.unreachable) {

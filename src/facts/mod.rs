@@ -7,6 +7,7 @@ mod path;
 mod pooler;
 mod probe;
 mod readiness;
+mod recorded;
 mod release;
 mod time;
 mod unit;
@@ -23,13 +24,14 @@ pub use bare::bare;
 pub use database::{
     DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Written,
 };
-pub use parse::{Answer, Answers, parse};
+pub use parse::{Answer, Answers, parse, understood};
 pub use path::Path;
 pub use pooler::{Pooler, PoolerDatabase};
 pub use probe::{Probe, Probes, Section, script};
 pub use readiness::{
     Activity, AskedMember, Lag, Peer, Postmaster, Questions, Readiness, Session, Tried,
 };
+pub use recorded::{Recorded, pretty};
 pub use release::Release;
 pub use time::Time;
 pub use unit::Unit;

@@ -95,6 +95,50 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
     Ok(facts)
 }
 
+/// The facts of a host that planning can go on from: its release is known, and a server that runs has answered.
+///
+/// # Errors
+/// As [`parse`], and for a host of another kind or with a server that cannot be asked.
+pub fn understood(
+    answers: &Answers,
+    by_release: &BTreeMap<Release, Probes>,
+) -> Result<Facts, Problem> {
+    let facts = parse(answers, by_release)?;
+    if facts.system.release.is_none() {
+        return Err(Problem::refused(format!(
+            "the release `{}` is not supported",
+            facts.system.release_name
+        ))
+        .hint("pgha knows Debian 11, 12 and 13"));
+    }
+    unanswered(answers)?;
+    Ok(facts)
+}
+
+/// A server whose socket is there and that gave no answer is not the same as no server.
+fn unanswered(answers: &Answers) -> Result<(), Problem> {
+    let Some(answer) = answers.get(&Section::Server) else {
+        return Ok(());
+    };
+    let errors = answer.errors.join("\n");
+    // A socket left behind by a crash, or a server that is starting, stopping or recovering: it is simply not up.
+    let down = [
+        "Connection refused",
+        "No such file",
+        "starting up",
+        "shutting down",
+        "recovery",
+    ];
+    if answer.code == 0 || down.iter().any(|text| errors.contains(text)) {
+        return Ok(());
+    }
+    Err(
+        Problem::failed("PostgreSQL runs and does not answer `postgres` on its local socket")
+            .because(errors)
+            .hint("pgha needs `local all postgres peer` as the first line of pg_hba.conf"),
+    )
+}
+
 /// Everything that was asked about is absent until an answer says otherwise.
 fn absent(facts: &mut Facts, probes: &Probes) {
     for probe in probes {

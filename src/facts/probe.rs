@@ -77,6 +77,29 @@ impl Section {
         Self::Readiness,
         Self::Wal,
     ];
+
+    /// Its name in a recording.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Packages => "packages",
+            Self::Paths => "paths",
+            Self::Users => "users",
+            Self::Units => "units",
+            Self::Conditions => "conditions",
+            Self::Free => "free",
+            Self::Data => "data",
+            Self::Server => "server",
+            Self::Pooler => "pooler",
+            Self::Readiness => "readiness",
+            Self::Wal => "wal",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| section.name() == name)
+    }
 }
 
 /// The sections of the script, in order, for a host whose release is not known before it answers: each release's own

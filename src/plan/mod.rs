@@ -11,6 +11,7 @@ mod intent;
 mod lint;
 mod op;
 mod returning;
+mod seen;
 mod topology;
 mod walk;
 
@@ -25,6 +26,7 @@ pub use handover::{Drain, Handover};
 pub use intent::Intent;
 pub use op::{Op, ServiceAction, noted, noted_name};
 pub use returning::Returning;
+pub use seen::Seen;
 pub use topology::{Member, Peer, Topology};
 
 pub use crate::condition::Condition;

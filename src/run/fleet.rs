@@ -1,10 +1,13 @@
 //! The open shells of a run, one per host.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use futures_util::future::join_all;
 
 use super::events::{Event, Events};
+use super::record::Record;
+use crate::facts::Recorded;
 use crate::inventory::Inventory;
 use crate::problem::Problem;
 use crate::transport::{Sessions, Shell};
@@ -14,20 +17,24 @@ pub struct Fleet {
     pub shells: BTreeMap<String, Shell>,
     /// Hosts that could not be reached, and why.
     pub unreachable: Vec<Problem>,
+    /// Where what they answer is kept.
+    pub record: Option<Record>,
     /// Keeps the control sockets alive as long as the shells.
     _sessions: Option<Sessions>,
 }
 
 impl Fleet {
-    /// Opens a shell on every one of `hosts`, all at the same time.
+    /// Opens a shell on every one of `hosts`, all at the same time. What they answer is kept in `record`.
     ///
     /// # Errors
-    /// Only if this machine cannot hold connections at all; hosts that do not answer are in `unreachable`.
+    /// Only if this machine cannot hold connections at all, or keep a record; hosts that do not answer are in `unreachable`.
     pub async fn connect(
         inventory: &Inventory,
         hosts: &[String],
+        record: Option<&Path>,
         events: &Events,
     ) -> Result<Self, Problem> {
+        let record = record.map(Record::into_folder).transpose()?;
         let connections = || {
             hosts
                 .iter()
@@ -55,12 +62,18 @@ impl Fleet {
                 Ok(shell) => {
                     shells.insert(host.to_owned(), shell);
                 }
-                Err(problem) => unreachable.push(problem.on(host)),
+                Err(problem) => {
+                    if let Some(record) = &record {
+                        record.keep(&host, &Recorded::Silent(problem.clone()))?;
+                    }
+                    unreachable.push(problem.on(host));
+                }
             }
         }
         Ok(Self {
             shells,
             unreachable,
+            record,
             _sessions: Some(sessions),
         })
     }
@@ -70,6 +83,7 @@ impl Fleet {
         Self {
             shells,
             unreachable: Vec::new(),
+            record: None,
             _sessions: None,
         }
     }

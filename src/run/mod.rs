@@ -12,6 +12,7 @@ mod lock;
 mod login;
 mod notes;
 mod probe;
+mod record;
 pub mod secrets;
 pub mod stall;
 
@@ -23,3 +24,4 @@ pub use journal::Journal;
 pub use lock::Lock;
 pub use login::log_in;
 pub use probe::probe;
+pub use record::Record;

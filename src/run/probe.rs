@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use super::events::{Event, Events, Purpose};
 use super::fleet::Fleet;
 use super::lock::{self, Lock};
-use crate::facts::{Answer, Answers, Facts, Probes, Release, Section, parse, script};
+use super::record::Record;
+use crate::facts::{Answer, Answers, Facts, Probes, Recorded, Release, script, understood};
 use crate::problem::Problem;
 use crate::shell::{LOOK, NOT_ROOT, PRELUDE};
 use crate::transport::{Frame, Script, Shell, Step, Stream};
@@ -27,13 +28,17 @@ pub async fn probe(
 ) -> BTreeMap<String, Result<Facts, Problem>> {
     let none = BTreeMap::new();
     let mut looks = 0;
+    let record = fleet.record.clone();
     loop {
         let waited = AtomicBool::new(false);
         let asked = fleet.shells.iter_mut().map(|(host, shell)| {
             let questions = questions.get(host).unwrap_or(&none);
-            let waited = &waited;
+            let (waited, record) = (&waited, record.as_ref());
             async move {
-                let facts = ask(host, shell, questions, lock, purpose, events, waited).await;
+                let answers = ask(host, shell, questions, lock, purpose, events, waited).await;
+                let facts = kept(record, host, answers)
+                    .and_then(|answers| understood(&answers, questions))
+                    .inspect(|_| events.tell(&Event::Probed { host: host.clone() }));
                 (host.clone(), facts.map_err(|problem| problem.on(host)))
             }
         });
@@ -48,6 +53,22 @@ pub async fn probe(
 /// How often it is looked before the last answer is taken for what it is: somebody else may begin again and again.
 const LOOKS: usize = 3;
 
+/// What came of asking a host, once it is on record.
+fn kept(
+    record: Option<&Record>,
+    host: &str,
+    answers: Result<Answers, Problem>,
+) -> Result<Answers, Problem> {
+    if let Some(record) = record {
+        let recorded = match answers.clone() {
+            Ok(answers) => Recorded::Answered(answers),
+            Err(problem) => Recorded::Silent(problem),
+        };
+        record.keep(host, &recorded)?;
+    }
+    answers
+}
+
 async fn ask(
     host: &str,
     shell: &mut Shell,
@@ -56,7 +77,7 @@ async fn ask(
     purpose: Purpose,
     events: &Events,
     waited: &AtomicBool,
-) -> Result<Facts, Problem> {
+) -> Result<Answers, Problem> {
     let sections = script(questions);
     let questions_asked = sections.iter().zip(1..).map(|((_, body), id)| Step {
         id,
@@ -114,19 +135,7 @@ async fn ask(
     if busy {
         return Err(lock::busy());
     }
-    let facts = parse(&answers, questions)?;
-    if facts.system.release.is_none() {
-        return Err(Problem::refused(format!(
-            "the release `{}` is not supported",
-            facts.system.release_name
-        ))
-        .hint("pgha knows Debian 11, 12 and 13"));
-    }
-    unanswered(&answers)?;
-    events.tell(&Event::Probed {
-        host: host.to_owned(),
-    });
-    Ok(facts)
+    Ok(answers)
 }
 
 /// The prelude's words, with what to do about it.
@@ -136,28 +145,4 @@ fn not_root(problem: Problem) -> Problem {
     }
     Problem::unreachable("the login user is not root, and pgha was not told to become it")
         .hint("set `ansible_become: true`, or log in as root (`ansible_user: root`)")
-}
-
-/// A server whose socket is there and that gave no answer is not the same as no server.
-fn unanswered(answers: &Answers) -> Result<(), Problem> {
-    let Some(answer) = answers.get(&Section::Server) else {
-        return Ok(());
-    };
-    let errors = answer.errors.join("\n");
-    // A socket left behind by a crash, or a server that is starting, stopping or recovering: it is simply not up.
-    let down = [
-        "Connection refused",
-        "No such file",
-        "starting up",
-        "shutting down",
-        "recovery",
-    ];
-    if answer.code == 0 || down.iter().any(|text| errors.contains(text)) {
-        return Ok(());
-    }
-    Err(
-        Problem::failed("PostgreSQL runs and does not answer `postgres` on its local socket")
-            .because(errors)
-            .hint("pgha needs `local all postgres peer` as the first line of pg_hba.conf"),
-    )
 }
