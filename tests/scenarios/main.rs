@@ -13,10 +13,12 @@ mod kill;
 mod lab;
 mod literal;
 mod load;
+mod made;
 mod members;
 mod moment;
 mod plans;
 mod promise;
+mod record;
 mod refused;
 mod rejoin;
 mod releases;
@@ -24,6 +26,8 @@ mod restart;
 mod seen;
 mod snapshot;
 mod state;
+#[path = "../states/mod.rs"]
+mod states;
 mod switchover;
 mod switchover_broken;
 mod switchover_gate;
@@ -292,6 +296,13 @@ const SCENARIOS: &[Scenario] = &[
     ),
 ];
 
+/// What is no scenario, and changes files of `tests/recorded`: only with `--ignored`.
+const RECORDED: &[(&str, fn())] = &[
+    ("record_debian_11", record::debian_11),
+    ("record_debian_12", record::debian_12),
+    ("record_debian_13", record::debian_13),
+];
+
 /// Held by every scenario: for itself, or with others.
 static TURN: RwLock<()> = RwLock::new(());
 
@@ -319,13 +330,14 @@ impl Drop for Clock<'_> {
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
+    let records = arguments.ignored || arguments.include_ignored;
     // Who names a scenario gets it.
     let is_whole = moment::is_whole() || arguments.filter.is_some() || arguments.list;
     let chosen: Vec<_> = SCENARIOS
         .iter()
         .filter(|(_, _, when, _)| is_whole || *when == Always)
         .collect();
-    if !arguments.list {
+    if !arguments.list && !records {
         lab::sweep();
         if chosen.len() < SCENARIOS.len() {
             eprintln!(
@@ -341,6 +353,13 @@ fn main() {
             snapshot::base(os);
         }
     }
+    let recorded = RECORDED.iter().map(|&(name, record)| {
+        let record = Trial::test(name, move || {
+            run(name, Others, record);
+            Ok(())
+        });
+        record.with_ignored_flag(true)
+    });
     let trials = chosen
         .into_iter()
         .map(|&(name, beside, _, scenario)| {
@@ -349,6 +368,7 @@ fn main() {
                 Ok(())
             })
         })
+        .chain(recorded)
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
