@@ -39,9 +39,8 @@ const TRY: &str = include_str!("try.sh");
 /// The script; its lines are those that [`super::parse`] reads.
 pub fn script(questions: &Questions) -> String {
     let mut out = TRY.to_owned();
-    // It asks a member that takes the connection and then says nothing twice, for 10 s each time.
     out.push_str(
-        "try primary env PGHA_PATIENCE=10 timeout 25 /usr/local/lib/pgha/find-primary &\n",
+        "try primary env PGHA_PATIENCE=10 timeout 15 /usr/local/lib/pgha/find-primary &\n",
     );
     if let Some(member) = &questions.member {
         for peer in &member.peers {
