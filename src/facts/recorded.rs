@@ -270,7 +270,7 @@ fn draw(value: &Value, depth: usize, out: &mut String) {
             line(out, depth);
             out.push(']');
         }
-        Value::Object(map) if !map.is_empty() && !(depth > 2 && map.values().all(is_flat)) => {
+        Value::Object(map) if !(map.is_empty() || depth > 2 && map.values().all(is_flat)) => {
             out.push('{');
             for (index, (key, value)) in map.iter().enumerate() {
                 out.push_str(if index == 0 { "" } else { "," });

@@ -64,7 +64,7 @@ impl Fleet {
                 }
                 Err(problem) => {
                     if let Some(record) = &record {
-                        record.keep(&host, &Recorded::Silent(problem.clone()))?;
+                        record.keep(host, &Recorded::Silent(problem.clone()))?;
                     }
                     unreachable.push(problem.on(host));
                 }
