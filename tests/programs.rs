@@ -9,6 +9,8 @@ mod guard;
 mod host;
 #[path = "programs/others.rs"]
 mod others;
+#[path = "programs/pooler.rs"]
+mod pooler;
 #[path = "programs/switchover.rs"]
 mod switchover;
 #[path = "programs/wal.rs"]
