@@ -3,6 +3,8 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/failover.rs"]
+mod failover;
 #[path = "programs/guard.rs"]
 mod guard;
 #[path = "programs/host.rs"]
