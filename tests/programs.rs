@@ -9,10 +9,14 @@ mod failover;
 mod guard;
 #[path = "programs/host.rs"]
 mod host;
+#[path = "programs/links.rs"]
+mod links;
 #[path = "programs/others.rs"]
 mod others;
 #[path = "programs/pooler.rs"]
 mod pooler;
+#[path = "programs/rejoin.rs"]
+mod rejoin;
 #[path = "programs/switchover.rs"]
 mod switchover;
 #[path = "programs/wal.rs"]
