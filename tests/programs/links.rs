@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::process::Command;
 
-use crate::host::{Host, SHELLS, Table};
+use crate::host::{Host, SHELLS, Table, prints};
 
 const NOBODY: &str = "65534";
 const SECRET: &str = "root:$y$secret:20000";
@@ -187,7 +187,7 @@ fn a_segment_is_fetched_past_planted_links() {
                 anew(&host);
                 let control =
                     crate::host::control_data("77", 1, "shut down").replace("16777216", "8");
-                host.answer("pg_controldata", &format!("cat <<'END'\n{control}END"));
+                host.answer("pg_controldata", &prints(&control));
                 // It lacks a segment until it is there.
                 host.answer(
                     "pg_rewind",
