@@ -9,7 +9,7 @@
 
 # Returns once no server connection is in use: every transaction has ended, and new ones wait.
 pause() { # SECONDS
-  ask "$1" 'PAUSE' || fail "transactions were still under way after $1 s"
+  (ask "$1" 'PAUSE') || fail "transactions were still under way after $1 s"
 }
 
 # Clients that wait go on, at this member.

@@ -32,7 +32,12 @@ tell() { # STATEMENT OPTION…
 resume() {
   # It refuses where nothing is paused; whether clients go on is what counts.
   tell 'RESUME' 2>/dev/null || :
-  tell 'SHOW DATABASES' -P tuples_only=off -P footer=off | all_zero paused || fail 'clients are still held up'
+  if said=$(tell 'SHOW DATABASES' -P tuples_only=off -P footer=off); then
+    printf '%s\n' "$said" | all_zero paused || fail 'clients are still held up'
+  elif systemctl -q is-active pgbouncer; then
+    # One that does not run holds nobody up.
+    fail 'clients may still be held up: pgbouncer runs and does not answer'
+  fi
 }
 
 # Of a table on stdin. The columns differ by version, so that one is looked for by its name.

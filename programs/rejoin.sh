@@ -14,6 +14,8 @@ rewinding=$kept/rewinding
 scratch='' had_signal=''
 # However it ends: what was a standby's, or a fenced primary's, does not start as a primary.
 trap recovered EXIT
+# A shell that a signal ends does nothing of that by itself (dash).
+trap 'exit 1' HUP INT TERM
 
 # Runs statements as nobody else can: in a process that listens nowhere. What it recovers never reaches an archive.
 # shellcheck disable=SC2154 # the host's values

@@ -3,12 +3,20 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/failover.rs"]
+mod failover;
 #[path = "programs/guard.rs"]
 mod guard;
 #[path = "programs/host.rs"]
 mod host;
+#[path = "programs/links.rs"]
+mod links;
 #[path = "programs/others.rs"]
 mod others;
+#[path = "programs/pooler.rs"]
+mod pooler;
+#[path = "programs/rejoin.rs"]
+mod rejoin;
 #[path = "programs/switchover.rs"]
 mod switchover;
 #[path = "programs/wal.rs"]

@@ -1,6 +1,6 @@
 //! `ask-members` and `find-primary`: what members say, and who is the primary by that.
 
-use crate::host::{Host, SHELLS, Said, Table};
+use crate::host::{Host, SHELLS, Said, Table, prints};
 
 /// What node2's `psql` and `pg_isready` do, and the answer that is made of it.
 const ANSWERS: [(&str, &str, &str, &str); 18] = [
@@ -254,7 +254,7 @@ fn every_combination(shell: &[&str]) {
                     .enumerate()
                     .map(|(at, kind)| format!("node{at} 10.0.0.{at} 5432 {}\n", kind.answer()));
                 let lines = lines.collect::<String>();
-                host.answer("ask-members", &format!("cat <<'END'\n{lines}END"));
+                host.answer("ask-members", &prints(&lines));
                 let said = host.run(shell, "find-primary", &[]);
                 let (code, found) = primary_of(kinds);
                 let expected = found.map_or(String::new(), |at| {

@@ -166,10 +166,7 @@ impl Host {
     pub fn control(&self, system: &str, timeline: u32, state: &str) {
         self.answer(
             "pg_controldata",
-            &format!(
-                "cat <<'END'\n{}END\n",
-                control_data(system, timeline, state)
-            ),
+            &prints(&control_data(system, timeline, state)),
         );
     }
 
@@ -324,6 +321,11 @@ impl Table {
             few.join("\n")
         );
     }
+}
+
+/// Shell that prints a text, without a process.
+pub fn prints(text: &str) -> String {
+    format!("printf '%s' '{}'\n", text.replace('\'', r"'\''"))
 }
 
 /// What pg_controldata says of a cluster, as far as programs read it.

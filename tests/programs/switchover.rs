@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::host::{Host, SHELLS, Said, Table};
+use crate::host::{Host, SHELLS, Said, Table, prints};
 
 /// Who of this machine has no rights, where the tests run as root.
 fn nobody() -> bool {
@@ -261,7 +261,7 @@ fn stops_cleanly_and_tells_where_the_log_ends() {
             host.reset();
             host.write("state/armed", "");
             host.control("77", 1, state);
-            host.answer("pg_waldump", &format!("cat <<'END'\n{record}\nEND"));
+            host.answer("pg_waldump", &prints(&format!("{record}\n")));
             if case != "it does not run" {
                 host.start_server(if case == "it does not stop" {
                     "INT"
@@ -363,7 +363,7 @@ fn looks_into_the_next_segment_where_there_is_one() {
         host.write("state/armed", "");
         let control =
             crate::host::control_data("77", 1, "shut down").replace("0/3000028", "0/3FFFFE0");
-        host.answer("pg_controldata", &format!("cat <<'END'\n{control}END"));
+        host.answer("pg_controldata", &prints(&control));
         host.write("data/pg_wal/000000010000000000000004", "");
         host.start_server("");
         let said = host.run(shell, "switchover", &["stop", "5"]);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::host::{Host, SHELLS, Table, control_data};
+use crate::host::{Host, SHELLS, Table, control_data, prints};
 
 const MIB: u64 = 1 << 20;
 /// PostgreSQL's smallest and largest, and those between.
@@ -216,7 +216,7 @@ echo "$timeline $segment $location $down"
                     "ending loc's timeline:   0",
                     &format!("ending loc's timeline:   {recovery}"),
                 );
-                host.answer("pg_controldata", &format!("cat <<'END'\n{control}END"));
+                host.answer("pg_controldata", &prints(&control));
                 let said = host.run(shell, "driver", &[]);
                 let expected = format!("{timeline} 16777216 0/3000028 {down}\n");
                 table.check(

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::host::{Host, NOBODY, SHELLS, Said, Table};
+use crate::host::{Host, NOBODY, SHELLS, Said, Table, prints};
 use crate::others::{ANSWERS, say};
 
 /// `sleep 2` is the watch's own, which ends after so many looks; 10 s go by at each. Other sleeps are short.
@@ -53,7 +53,7 @@ fn under_both(table: impl Fn(&[&str]) + Sync) {
 fn by_sql(host: &Host, node2: &str) {
     host.answer(
         "ask-members",
-        &format!("cat <<'END'\nnode1 172.30.7.11 5432 primary 2 77\nnode2 172.30.7.12 5432 {node2}\nnode3 172.30.7.13 5432 standby\nEND"),
+        &prints(&format!("node1 172.30.7.11 5432 primary 2 77\nnode2 172.30.7.12 5432 {node2}\nnode3 172.30.7.13 5432 standby\n")),
     );
 }
 
@@ -176,7 +176,7 @@ fn looks_once_more_before_it_stops() {
         let then = |timeline| crate::host::control_data("77", timeline, "in production");
         host.answer(
             "pg_controldata",
-            &format!("if [ -e \"$root/state/seen\" ]; then cat <<'END'\n{}END\nelse mkdir -p \"$root/state\"; : >\"$root/state/seen\"; cat <<'END'\n{}END\nfi", then(3), then(2)),
+            &format!("if [ -e \"$root/state/seen\" ]; then {}else mkdir -p \"$root/state\"; : >\"$root/state/seen\"; {}fi", prints(&then(3)), prints(&then(2))),
         );
         let said = host.run(shell, "primary-watch", &[]);
         assert!(gave_up(&host, &said, None), "brought back: {said:?}");

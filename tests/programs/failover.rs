@@ -1,0 +1,363 @@
+//! `failover` and `failsafe`: what happens where the other side says nothing any more.
+
+use crate::host::{Host, NOBODY, SHELLS, Table};
+
+// --- a primary that is replaced without having been asked ---
+
+#[test]
+fn fences_what_is_stopped_and_nothing_else() {
+    let mut table = Table::default();
+    let mut host = Host::new();
+    for shell in SHELLS {
+        // A server outside of its unit, too.
+        for ignored in ["", "INT"] {
+            host.configure("proc=/proc\nsleep() { command sleep 0.002; }");
+            host.reset();
+            host.start_server(ignored);
+            let said = host.run(shell, "failover", &["fence"]);
+            let case = format!("it runs, {ignored:?}, {shell:?}");
+            table.check(&case, said.code == Some(0) && !host.server_runs(), &said);
+            table.check(
+                &case,
+                host.log().contains("systemctl stop postgresql@15-main"),
+                &host.log(),
+            );
+            table.same(
+                &case,
+                (
+                    host.has("data/standby.signal"),
+                    host.has("data/pgha-fenced"),
+                ),
+                (true, true),
+            );
+            host.end_server();
+        }
+        host.configure("");
+        let fence = |table: &mut Table, case: &str, code: i32, fenced: bool, words: &str| {
+            let said = host.run(shell, "failover", &["fence"]);
+            let case = format!("{case}, {shell:?}");
+            table.check(
+                &case,
+                said.code == Some(code) && said.err.contains(words),
+                &said,
+            );
+            table.same(
+                &case,
+                (
+                    host.has("data/standby.signal"),
+                    host.has("data/pgha-fenced"),
+                ),
+                (fenced, fenced),
+            );
+        };
+        host.reset();
+        fence(&mut table, "it is down", 0, true, "");
+        host.reset();
+        host.remove("data/global/pg_control");
+        fence(&mut table, "no data", 0, false, "");
+        host.reset();
+        host.seems_to_run();
+        fence(
+            &mut table,
+            "it does not stop",
+            1,
+            false,
+            "PostgreSQL does not stop",
+        );
+        // Somebody starts it between the stop and the signal: it is a primary, and must not be taken for a standby.
+        host.reset();
+        let start = format!(
+            "echo {NOBODY} >\"$root/data/postmaster.pid\"; mkdir -p \"$root/proc/{NOBODY}\"; echo postgres >\"$root/proc/{NOBODY}/comm\""
+        );
+        host.answer(
+            "sync",
+            &format!("case $* in *pgha-fenced*) {start} ;; esac"),
+        );
+        fence(
+            &mut table,
+            "it is started meanwhile",
+            1,
+            false,
+            "somebody has started PostgreSQL again",
+        );
+        host.remove("answers/sync");
+    }
+    table.end();
+}
+
+// --- the candidate of a failover ---
+
+#[test]
+fn takes_over_only_where_nobody_takes_writes() {
+    let host = Host::new();
+    host.stub("lib/find-primary");
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (case, find, code, promotes) in [
+            ("nobody", "echo nobody >&2; exit 1", 0, true),
+            ("itself", "echo node1 172.30.7.11 5432 2 77", 0, false),
+            ("another", "echo node2 172.30.7.12 5432 2 77", 1, false),
+            (
+                "a name that begins alike",
+                "echo node11 172.30.7.12 5432 2 77",
+                1,
+                false,
+            ),
+            ("it cannot ask", "echo no psql >&2; exit 2", 1, false),
+            ("several", "echo two >&2; exit 3", 1, false),
+            (
+                "one is full",
+                "echo one does not tell >&2; exit 4",
+                1,
+                false,
+            ),
+            ("it was ended", "kill -KILL $$", 1, false),
+        ] {
+            // Whether others are being promoted: never, for a moment, for too long; what they say is no answer.
+            for (being, waits) in [
+                ("never", "echo f"),
+                (
+                    "a moment",
+                    "[ \"$(grep -c being-promoted \"$root/log\")\" -ge 3 ] && echo f || echo t",
+                ),
+                ("too long", "echo t"),
+                ("silent", "exit 2"),
+            ] {
+                if being != "never" && case != "nobody" {
+                    continue;
+                }
+                host.reset();
+                host.answer("find-primary", find);
+                host.answer(
+                    "psql",
+                    &format!(
+                        "case $* in
+*'host=172.30.7.12 '*being-promoted.sql*) {waits} ;;
+*being-promoted.sql*) echo f ;;
+*'select pg_promote(false)'*) : >\"$root/promoted\" ;;
+*'select not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
+esac"
+                    ),
+                );
+                host.remove("promoted");
+                let said = host.run(shell, "failover", &["take-over", "1"]);
+                let case = format!("{case}, being promoted: {being}, {shell:?}");
+                let late = being == "too long";
+                let expected = if late { 1 } else { code };
+                table.check(&case, said.code == Some(expected), &said);
+                table.same(&case, host.has("promoted"), promotes && !late);
+                table.check(&case, said.err.is_empty() == (expected == 0), &said);
+            }
+        }
+        // It does not become the primary.
+        host.reset();
+        host.answer("find-primary", "exit 1");
+        host.answer("psql", "echo f");
+        let said = host.run(shell, "failover", &["take-over", "1"]);
+        table.check(
+            "it is not promoted",
+            said.code == Some(1) && said.err.contains("it was not promoted within 1 s"),
+            &said,
+        );
+    }
+    table.end();
+}
+
+// --- the failsafe timer ---
+
+/// A member whose timer runs out at once. `up` is there while its server takes writes.
+fn host() -> Host {
+    let host = Host::new();
+    host.stub("lib/find-primary");
+    host.answer(
+        "systemctl",
+        "case $* in 'start '*) : >\"$root/state/started\" ;; esac",
+    );
+    host.answer("find-primary", "echo node1 172.30.7.11 5432 1 77");
+    host
+}
+
+/// The old primary: what is decided is on its disk.
+#[test]
+fn the_timer_of_the_old_primary_does_what_is_decided() {
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        // The files that are there; whether it starts, as the primary, and what is left.
+        for (case, armed, signed_off, handed_to, signal) in [
+            ("it is over", false, false, false, false),
+            ("over, and it is a standby", false, false, true, true),
+            ("nothing is decided", true, false, false, false),
+            ("it was about to be", true, false, true, true),
+            ("it has signed off", false, true, true, true),
+        ] {
+            host.reset();
+            for (file, there) in [
+                ("state/armed", armed),
+                ("state/signed-off", signed_off),
+                ("data/standby.signal", signal),
+            ] {
+                host.set(file, there);
+            }
+            if handed_to {
+                host.write("kept/handed-to", "node2\n");
+            }
+            // As a standby it follows node2; as the primary it takes writes once it is started.
+            host.answer(
+                "psql",
+                "case $* in
+*'not pg_is_in_recovery()'*) if [ -e \"$root/state/started\" ] && [ ! -e \"$root/data/standby.signal\" ]; then echo t; fi ;;
+*pg_stat_wal_receiver*) echo t ;;
+esac",
+            );
+            host.answer(
+                "find-primary",
+                if signal && !armed {
+                    "echo node2 172.30.7.12 5432 2 77"
+                } else {
+                    "echo node1 172.30.7.11 5432 1 77"
+                },
+            );
+            let said = host.run(
+                shell,
+                "failsafe",
+                &["watch", "outgoing", "20", "172.30.7.12"],
+            );
+            let case = format!("{case}, {shell:?}");
+            table.check(&case, said.code == Some(0), &said);
+            let acts = armed || signed_off;
+            let started = host
+                .log()
+                .contains("systemctl start --no-block postgresql@15-main");
+            table.same(&case, started, acts);
+            table.same(
+                &case,
+                (host.has("state/armed"), host.has("state/signed-off")),
+                (false, false),
+            );
+            table.same(&case, host.has("data/standby.signal"), signal && !armed);
+            table.same(&case, host.has("kept/handed-to"), handed_to && !acts);
+        }
+        // Where it finds no place the candidate may still ask: whom it handed the role to stays.
+        host.reset();
+        host.write("state/signed-off", "");
+        host.write("data/standby.signal", "");
+        host.write("kept/handed-to", "node2\n");
+        host.answer("find-primary", "exit 1");
+        let said = host.run(
+            shell,
+            "failsafe",
+            &["watch", "outgoing", "20", "172.30.7.12"],
+        );
+        table.same(
+            "no place",
+            (
+                said.code,
+                host.read("kept/handed-to").as_str(),
+                host.has("state/signed-off"),
+            ),
+            (Some(0), "node2", false),
+        );
+        let decided = host.run(shell, "switchover", &["decided", "node2"]);
+        table.check("no place", decided.code == Some(0), &decided);
+        let decided = host.run(shell, "switchover", &["decided", "node3"]);
+        table.check("no place", decided.code == Some(1), &decided);
+    }
+    table.end();
+}
+
+/// The candidate asks the old primary's host, and is promoted only by its word.
+#[test]
+fn the_timer_of_the_candidate_asks_before_it_promotes() {
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (case, ssh, promotes, asks) in [
+            ("it is decided", "exit 0", true, 1),
+            ("not, and it will not be", "exit 1", false, 1),
+            (
+                "not yet",
+                "[ \"$(grep -c '^ssh ' \"$root/log\")\" -ge 4 ] || exit 2",
+                true,
+                4,
+            ),
+            (
+                "silent, then decided",
+                "[ \"$(grep -c '^ssh ' \"$root/log\")\" -ge 3 ] || exit 255",
+                true,
+                3,
+            ),
+            (
+                "silent, then not",
+                "[ \"$(grep -c '^ssh ' \"$root/log\")\" -ge 3 ] && exit 1; exit 124",
+                false,
+                3,
+            ),
+            ("silent for ever", "exit 255", false, 120),
+        ] {
+            if asks == 120 && shell[0] == "bash" {
+                continue;
+            }
+            host.reset();
+            host.remove("promoted");
+            host.write("state/armed", "");
+            host.write("data/standby.signal", "");
+            host.answer("ssh", ssh);
+            host.answer(
+                "psql",
+                "case $* in
+*'select pg_promote('*) : >\"$root/promoted\" ;;
+*'not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
+*pg_stat_wal_receiver*) echo t ;;
+esac",
+            );
+            let said = host.run(
+                shell,
+                "failsafe",
+                &["watch", "candidate", "20", "172.30.7.11"],
+            );
+            let case = format!("{case}, {shell:?}");
+            table.same(
+                &case,
+                (said.code, host.has("promoted")),
+                (Some(0), promotes),
+            );
+            let log = host.log();
+            let asked = log.lines().filter(|line| {
+                line.starts_with("ssh ") && line.ends_with("/switchover decided node1")
+            });
+            table.same(&case, asked.count(), asks);
+            table.check(&case, !host.has("state/armed"), &"armed");
+        }
+    }
+    table.end();
+}
+
+#[test]
+fn a_timer_is_armed_and_disarmed() {
+    let host = host();
+    for shell in SHELLS {
+        host.reset();
+        host.write("kept/handed-to", "node9\n");
+        host.write("state/signed-off", "");
+        let said = host.run(shell, "failsafe", &["arm", "outgoing", "20", "172.30.7.12"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let log = host.log();
+        let wanted = "systemd-run --quiet --collect --unit=pgha-dead-man";
+        assert!(
+            log.contains(wanted) && log.contains("failsafe watch outgoing 20 172.30.7.12"),
+            "{log}"
+        );
+        // Nothing of an earlier one.
+        assert!(
+            host.has("state/armed") && !host.has("state/signed-off") && !host.has("kept/handed-to")
+        );
+        let said = host.run(shell, "failsafe", &["disarm"]);
+        assert_eq!(
+            (said.code, host.has("state/armed")),
+            (Some(0), false),
+            "{said:?}"
+        );
+        assert!(host.log().contains("systemctl stop pgha-dead-man"));
+    }
+}
