@@ -79,8 +79,8 @@ impl Recorded {
         let wrong = |why: &str| Problem::input("this is no recorded answer").because(why);
         let parts = value.as_object().ok_or_else(|| wrong("it is no object"))?;
         if let Some(silent) = parts.get("silent") {
-            let silence: Silence = serde_json::from_value(silent.clone())
-                .map_err(|error| wrong(&error.to_string()))?;
+            let silence =
+                Silence::deserialize(silent).map_err(|error| wrong(&error.to_string()))?;
             let kind = match silence.unreachable {
                 true => Kind::Unreachable,
                 false => Kind::Failed,
@@ -95,8 +95,7 @@ impl Recorded {
         for (name, part) in parts {
             let section = super::Section::named(name)
                 .ok_or_else(|| wrong(&format!("there is no section `{name}`")))?;
-            let part: Part =
-                serde_json::from_value(part.clone()).map_err(|error| wrong(&error.to_string()))?;
+            let part = Part::deserialize(part).map_err(|error| wrong(&error.to_string()))?;
             let lines = part.out.iter().map(line_from_json);
             let answer = Answer {
                 lines: lines.collect::<Option<_>>().ok_or_else(|| {

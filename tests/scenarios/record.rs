@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 use crate::lab::{Hosts, Lab};
 use crate::made::Stage;
 use crate::states::patch::{apply, difference};
-use crate::states::site::{Cluster, Planned, Site, conditions, settled};
+use crate::states::site::{Cluster, Site, conditions, is_expected, settled};
 use crate::states::{self, HEALTHY, State};
 use crate::switchover::TWO_POOLERS;
 
@@ -67,12 +68,17 @@ fn record(os: &'static str, version: u16) {
     };
     for state in states::all().filter(is_chosen) {
         let began = Instant::now();
-        let made = stage.make(state);
-        if let Err(problem) = recorder.state(state, &base, &stage) {
+        // One that cannot be made is taken back all the same, and the others are recorded.
+        let made = attempt(|| stage.make(state));
+        let recorded = match &made {
+            Ok(_) => recorder.state(state, &base, &stage),
+            Err(problem) => Err(format!("it cannot be made: {problem}")),
+        };
+        if let Err(problem) = recorded {
             eprintln!("{os}: {}: {problem}", state.name);
             wrong.push(state.name);
         }
-        stage.undo(state, made);
+        stage.undo(state, made.unwrap_or_default());
         eprintln!(
             "{os}: {}: {:.1} s",
             state.name,
@@ -83,6 +89,14 @@ fn record(os: &'static str, version: u16) {
         wrong.is_empty(),
         "{os}: not as expected, see above: {wrong:?}"
     );
+}
+
+/// What comes of it, or how it panicked.
+fn attempt<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.unwrap_or_default()
+    })
 }
 
 struct Recorder<'a> {
@@ -149,17 +163,8 @@ impl Recorder<'_> {
         if fs::read_to_string(self.root.join("inventory.yml")).unwrap() != self.inventory {
             self.write(&format!("{}/inventory.yml", state.name), &self.inventory);
         }
-        let (site, recorded) = self.tell(state, &answers);
-        if state.told.is_empty() {
-            return Ok(());
-        }
-        let told = told(&site.switchover(&site.seen(&recorded)));
-        let expected: Vec<String> = state.told.iter().map(|told| stage.filled(told)).collect();
-        let is_told = |expected: &String| told.iter().any(|told| states::is(told, expected));
-        match told.len() == expected.len() && expected.iter().all(is_told) {
-            true => Ok(()),
-            false => Err(format!("expected {expected:#?}, told {told:#?}")),
-        }
+        let told = self.tell(state, &answers);
+        is_expected(state, &told, |text| stage.filled(text))
     }
 
     /// Asks every host what any of the verbs would.
@@ -189,15 +194,14 @@ impl Recorder<'_> {
         answers.collect()
     }
 
-    /// Writes what pgha says of it.
-    fn tell(&self, state: &State, answers: &Answers) -> (Site, BTreeMap<String, Recorded>) {
-        let site = self.site(state);
-        let recorded = answers
-            .iter()
-            .map(|(host, answers)| (host.clone(), Recorded::from_json(answers).unwrap()));
-        let recorded: BTreeMap<_, _> = recorded.collect();
-        self.write(&format!("{}/told.txt", state.name), &site.text(&recorded));
-        (site, recorded)
+    /// Writes what pgha says of it; gives what it refuses a switchover for.
+    fn tell(&self, state: &State, answers: &Answers) -> Vec<String> {
+        let answered = answers.iter();
+        let recorded =
+            answered.map(|(host, answers)| (host.clone(), Recorded::from_json(answers).unwrap()));
+        let (text, refusals) = self.site(state).told(&recorded.collect());
+        self.write(&format!("{}/told.txt", state.name), &text);
+        refusals
     }
 
     fn write(&self, name: &str, text: &str) {
@@ -205,22 +209,6 @@ impl Recorder<'_> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-}
-
-/// `host: sentence` of every problem.
-fn told(planned: &Planned) -> Vec<String> {
-    let problems = planned
-        .as_ref()
-        .err()
-        .map_or(&[][..], |problems| &problems.0);
-    let told = problems.iter().map(|problem| {
-        format!(
-            "{}: {}",
-            problem.host.as_deref().unwrap_or_default(),
-            problem.what
-        )
-    });
-    told.collect()
 }
 
 /// An inventory without what is this machine's.

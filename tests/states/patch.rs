@@ -58,52 +58,53 @@ fn of_arrays(base: &[Value], new: &[Value]) -> Value {
 /// # Panics
 /// The difference is not one from `base`.
 pub fn apply(base: &Value, difference: &Value) -> Value {
+    let mut new = base.clone();
+    lay(&mut new, difference);
+    new
+}
+
+fn lay(value: &mut Value, difference: &Value) {
     let Value::Object(parts) = difference else {
-        return difference.clone();
+        *value = difference.clone();
+        return;
     };
     if let Some(whole) = parts.get("=") {
-        return whole.clone();
+        *value = whole.clone();
+        return;
     }
-    match base {
-        Value::Object(base) => {
-            let mut new = base.clone();
+    match value {
+        Value::Object(map) => {
             for (key, part) in parts {
                 if let Some(gone) = key.strip_prefix('-') {
-                    new.remove(gone).expect("it was there");
+                    map.remove(gone).expect("it was there");
                 } else if let Some(key) = key.strip_prefix('+') {
-                    new.insert(key.to_owned(), part.clone());
+                    map.insert(key.to_owned(), part.clone());
                 } else {
-                    let before = new.get(key).expect("it was there");
-                    let after = apply(before, part);
-                    new.insert(key.clone(), after);
+                    lay(map.get_mut(key).expect("it was there"), part);
                 }
             }
-            Value::Object(new)
         }
-        Value::Array(base) => {
-            let mut new = base.clone();
+        Value::Array(items) => {
             for (key, part) in parts {
                 match key.strip_prefix('@') {
                     Some(index) => {
                         let index: usize = index.parse().expect("it is a number");
-                        new[index] = apply(&base[index], part);
+                        lay(&mut items[index], part);
                     }
-                    // The last one first, so that the numbers stay those of what was there.
-                    None => part
-                        .as_array()
-                        .expect("hunks")
-                        .iter()
-                        .rev()
-                        .for_each(|hunk| {
-                            let number = |key: &str| hunk[key].as_u64().expect("a number") as usize;
-                            let range = number("at")..number("at") + number("drop");
-                            let put = hunk["put"].as_array().expect("items").iter().cloned();
-                            new.splice(range, put);
-                        }),
+                    None => replace(items, part.as_array().expect("hunks")),
                 }
             }
-            Value::Array(new)
         }
-        _ => panic!("{difference} is no difference from {base}"),
+        _ => panic!("{difference} is no difference from a scalar"),
+    }
+}
+
+/// The last hunk first, so that the numbers stay those of what was there.
+fn replace(items: &mut Vec<Value>, hunks: &[Value]) {
+    for hunk in hunks.iter().rev() {
+        let number = |key: &str| hunk[key].as_u64().expect("a number") as usize;
+        let range = number("at")..number("at") + number("drop");
+        let put = hunk["put"].as_array().expect("items").iter().cloned();
+        items.splice(range, put);
     }
 }

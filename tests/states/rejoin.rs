@@ -192,7 +192,7 @@ pub const REJOIN: &[State] = &[
         ..FORMER
     },
     State {
-        name: "replaced-without-checksums-and-hints",
+        name: "replaced-without-checksums",
         by: &[On(
             "node1",
             "cp -a $data/global/pg_control /tmp/pg_control

@@ -16,7 +16,7 @@ use pgha::size;
 use pgha::status;
 use pgha::template::Engine;
 
-use super::State;
+use super::{State, is};
 
 /// What is asked of each host, for each release.
 pub type Asked = BTreeMap<String, BTreeMap<Release, Probes>>;
@@ -186,7 +186,7 @@ impl Site {
     }
 
     /// The plan of `pgha switchover --to node2`.
-    pub fn switchover(&self, seen: &Seen) -> Planned {
+    fn switchover(&self, seen: &Seen) -> Planned {
         let intent = handover(&self.state);
         self.cluster.plan(&self.cluster.switchover, intent, seen)
     }
@@ -212,15 +212,22 @@ impl Site {
         said
     }
 
-    /// All that pgha says, for a golden file.
-    pub fn text(&self, recorded: &BTreeMap<String, Recorded>) -> String {
+    /// All that pgha says, for a golden file, and what it refuses a switchover for, as `host: sentence`.
+    pub fn told(&self, recorded: &BTreeMap<String, Recorded>) -> (String, Vec<String>) {
         let seen = self.seen(recorded);
         let mut out = String::new();
+        let mut refusals = Vec::new();
         if self.state.hands_over {
             let arguments = self.state.arguments.iter().map(|word| format!(" {word}"));
             let arguments: String = arguments.collect();
             out.push_str(&format!("$ pgha switchover --to node2{arguments}\n"));
-            out.push_str(&text(&self.switchover(&seen)));
+            let planned = self.switchover(&seen);
+            out.push_str(&text(&planned));
+            let problems = planned.map_or_else(|problems| problems.0, |_| Vec::new());
+            refusals.extend(problems.iter().map(|problem| {
+                let host = problem.host.as_deref().unwrap_or_default();
+                format!("{host}: {}", problem.what)
+            }));
         }
         if let Some(member) = self.state.returns {
             for (arguments, planned) in self.rejoin(&seen) {
@@ -233,11 +240,20 @@ impl Site {
         let status = status::assess(&self.cluster.inventory, &seen.collect());
         out.push_str("$ pgha status\n");
         out.push_str(&render::status::text(&status, false));
-        self.named(&out)
+        (self.named(&out), refusals)
+    }
+
+    /// Text with addresses in the place of their names.
+    #[allow(dead_code, reason = "for whoever has no lab")]
+    pub fn filled(&self, text: &str) -> String {
+        let hosts = self.cluster.inventory.hosts.iter();
+        hosts.fold(text.to_owned(), |text, (name, host)| {
+            text.replace(&format!("{{{name}}}"), &host.address())
+        })
     }
 
     /// Text with names for addresses, which are others each time.
-    pub fn named(&self, text: &str) -> String {
+    fn named(&self, text: &str) -> String {
         let hosts = self.cluster.inventory.hosts.iter();
         let text = hosts.fold(text.to_owned(), |text, (name, host)| {
             text.replace(&host.address(), &format!("{{{name}}}"))
@@ -248,7 +264,7 @@ impl Site {
 }
 
 /// A plan and why it goes on without some hosts, or why there is none.
-pub type Planned = Result<(Plan, Vec<Problem>), Problems>;
+type Planned = Result<(Plan, Vec<Problem>), Problems>;
 
 /// Files of pgha's own are written before anything else; whether they differ is not what is asked here, and where secrets are
 /// in them they always do.
@@ -296,6 +312,24 @@ fn text(planned: &Planned) -> String {
         out.push_str("nothing to do\n");
     }
     out + "\n"
+}
+
+/// Whether `told` is what a state must say, by what `filled` makes of its words; else what is wrong.
+///
+/// # Errors
+/// What was expected, and what was told.
+pub fn is_expected(
+    state: &State,
+    told: &[String],
+    filled: impl Fn(&str) -> String,
+) -> Result<(), String> {
+    let expected: Vec<String> = state.told.iter().map(|told| filled(told)).collect();
+    let is_told = |expected: &String| told.iter().any(|told| is(told, expected));
+    let is_all = told.len() == expected.len() && expected.iter().all(is_told);
+    match state.told.is_empty() || is_all {
+        true => Ok(()),
+        false => Err(format!("expected {expected:#?}, told {told:#?}")),
+    }
 }
 
 /// The commands by whose numbers the answers about conditions come.
