@@ -93,7 +93,7 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
         dir: up.dir.clone(),
         image: up.image,
     };
-    let cluster = up.apply.then(|| lab::Cluster { fresh: up.fresh });
+    let cluster = up.apply.then_some(lab::Cluster { fresh: up.fresh });
     let lab = lab::up(&request, cluster.as_ref()).await?;
     eprintln!("up after {:.1} s", lab.boot.as_secs_f64());
     let inventory = up.dir.join("inventory.yml");

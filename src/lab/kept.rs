@@ -195,7 +195,7 @@ mod tests {
 
     fn line(hash: &str, host: &str, created: &str, options: &str) -> String {
         format!(
-            "{REPOSITORY}:{hash}-{host}\t{created}\t100\t{options}\tpostgresql-15 15.1\t172.30.7.\tnode1 node2\n"
+            "{REPOSITORY}:{hash}-c-{host}\t{created}\t100\t{options}\tpostgresql-15 15.1\t172.30.7.\tnode1 node2\n"
         )
     }
 
