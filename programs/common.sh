@@ -59,7 +59,10 @@ apart() { # COMMAND ARGUMENT…
 between=$(printf '\036')
 
 # Whole seconds since the host booted: no step of the clock moves it.
-seconds() { cut -d . -f 1 "$proc/uptime"; }
+seconds() {
+  read -r up _ <"$proc/uptime"
+  echo "${up%.*}"
+}
 
 # The host's lock: one acts at a time, be it a run of pgha or one of these programs. Only root can open its file, and nobody
 # else can make it first. It is held as descriptor 9 until `unlock`, or by whoever inherits it.

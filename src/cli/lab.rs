@@ -93,10 +93,7 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
         dir: up.dir.clone(),
         image: up.image,
     };
-    let cluster = up.apply.then(|| lab::Cluster {
-        made_of: shipped_hash(),
-        fresh: up.fresh,
-    });
+    let cluster = up.apply.then_some(lab::Cluster { fresh: up.fresh });
     let lab = lab::up(&request, cluster.as_ref()).await?;
     eprintln!("up after {:.1} s", lab.boot.as_secs_f64());
     let inventory = up.dir.join("inventory.yml");
@@ -105,12 +102,6 @@ async fn bring_up(up: Up) -> Result<u8, Problems> {
     }
     println!("{}", inventory.display());
     Ok(0)
-}
-
-/// A hash over all that the binary ships for building a cluster.
-fn shipped_hash() -> String {
-    let files = super::playbook::all();
-    lab::digest(files.iter().flat_map(|(name, text)| [name.as_str(), text]))
 }
 
 /// Takes the lab's hosts to a cluster, and shows it: what `--apply` asks for. Of one that was restored nothing is to be done.

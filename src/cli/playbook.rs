@@ -74,17 +74,6 @@ pub fn run(verb: &Verb) -> Result<u8, Problems> {
     Ok(0)
 }
 
-/// Every file that is shipped inside the binary: name and text, by name.
-pub fn all() -> Vec<(String, &'static str)> {
-    let folders: [(&str, &Dir<'static>); 3] = [
-        ("playbooks", &PLAYBOOKS),
-        ("templates", &TEMPLATES),
-        ("programs", &PROGRAMS),
-    ];
-    let files = shipped(&folders).into_iter();
-    files.map(|file| (file.name(), file.contents)).collect()
-}
-
 /// A file inside the binary.
 struct Shipped<'a> {
     folder: &'a str,

@@ -1,5 +1,4 @@
 # shellcheck shell=sh
-# shellcheck shell=sh
 # The first process of a lab host; becomes systemd. Arguments: host token, login user, authorized key, and, for a host of a
 # cluster that was kept, the former beginning of all addresses and the present one, e.g. `172.30.7.`.
 # What is printed is the container's log, the only trace of a host that does not boot.
@@ -35,7 +34,9 @@ if [ "$(cat "$marker" 2>/dev/null)" != "$token" ]; then
             pattern=$(printf '%s' "$old" | sed 's/[.]/[.]/g')
             grep -rlIF -- "$old" /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /usr/local/lib/pgha /var/lib/pgha \
                 /var/lib/postgresql/.pgpass /var/lib/postgresql/.ssh/known_hosts /var/lib/postgresql/*/*/postgresql.auto.conf \
-                2>/dev/null | while IFS= read -r file; do sed -i "s/$pattern/$new/g" "$file"; done
+                >/run/pgha-lab-files 2>/dev/null || :
+            while IFS= read -r file; do sed -i "s/$pattern/$new/g" "$file"; done </run/pgha-lab-files
+            rm /run/pgha-lab-files
         fi
         # It waits until its table has the present addresses, see `restored.sh`.
         if [ -L /etc/systemd/system/multi-user.target.wants/repmgrd.service ]; then
@@ -55,6 +56,9 @@ if [ "$(cat "$marker" 2>/dev/null)" != "$token" ]; then
     mkdir -p "${marker%/*}"
     printf '%s\n' "$token" >"$marker"
 fi
+
+# Copies of one cluster have its system identifier and its passwords: whatever the engine lets through, no lab reaches another.
+ip route add unreachable 172.30.0.0/16 2>/dev/null || :
 
 # Each takes one of the machine's inotify instances, of which a kernel gives 128 to all hosts together; nobody is asked.
 mkdir -p /run/systemd/system

@@ -18,10 +18,10 @@ case $1 in
       data=${control%/global/pg_control}
       name=${data##*/} version=${data%/*}
       version=${version##*/}
+      echo "postgresql@$version-$name" >>"$ran"
       systemctl stop "postgresql@$version-$name"
       state=$(runuser -u postgres -- env LC_ALL=C "/usr/lib/postgresql/$version/bin/pg_controldata" "$data" | sed -n 's/^Database cluster state: *//p')
       case $state in 'shut down' | 'shut down in recovery') ;; *) echo "PostgreSQL was not shut down cleanly: $state" >&2; exit 1 ;; esac
-      echo "postgresql@$version-$name" >>"$ran"
     done
     # A volume is no part of a container's image.
     if mountpoint -q /var/lib/postgresql; then cp -a /var/lib/postgresql /var/lib/pgha-lab/; fi

@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::engine::{self, Engine};
 use super::kept::{self, Kept, LABELS};
-use super::up::Lab;
+use super::up::{Lab, asked_to_end};
 use super::{Labels, lock};
 use crate::problem::{Problem, Problems};
 
@@ -39,18 +39,27 @@ pub async fn keep(lab: &Lab) -> Result<(), Problems> {
         labels: &labels,
         lab,
     };
-    let copied = host.copy().await;
+    let copied = tokio::select! {
+        copied = host.copy() => copied,
+        () = asked_to_end() => {
+            engine.settle().await;
+            Err(Problem::interrupted("keeping the cluster was interrupted"))
+        }
+    };
+    // Whatever became of it.
     let started = host.on_all(START, &[]).await;
     let images = copied?;
     started?;
     // Named once all are there.
+    let copy = format!("{:08x}", rand::random::<u32>());
     for (name, image) in &images {
-        engine
-            .act(["tag", image, &kept::image(&kind.hash, name)])
-            .await?;
+        let name = kept::image(&kind.hash, &copy, name);
+        engine.act(["tag", image, &name]).await?;
     }
     let all = kept::list(&engine).await?;
-    kept::remove(&engine, &kept::useless(&all, &kind.hash, Timestamp::now())).await?;
+    if let Some(newest) = all.iter().find(|kept| kept.copy == copy) {
+        kept::remove(&engine, &kept::useless(&all, newest, Timestamp::now())).await?;
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::engine::Engine;
 use crate::problem::{Problem, Problems};
 
-/// The repository of the images; a tag is `HASH-HOST`.
+/// The repository of the images; a tag is `HASH-COPY-HOST`, where the copy is another one each time that the same is kept.
 pub const REPOSITORY: &str = "pgha-lab-kept";
 
 /// Days after which a cluster that was kept is built anew: its packages may have got updates.
@@ -20,8 +20,10 @@ const AT_MOST: usize = 8;
 /// A cluster that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// What its images' tags begin with.
+    /// Its kind.
     pub hash: String,
+    /// Tells copies of the same kind apart: hosts of two are never mixed.
+    pub copy: String,
     /// The options of its lab: `debian-12, 3 nodes, 1 pooler, root`.
     pub options: String,
     /// The packages of the database, with their versions.
@@ -41,13 +43,13 @@ pub struct Kept {
 impl Kept {
     /// The image of one of its hosts.
     pub fn image(&self, host: &str) -> String {
-        image(&self.hash, host)
+        image(&self.hash, &self.copy, host)
     }
 }
 
 /// The name of the image of a host.
-pub fn image(hash: &str, host: &str) -> String {
-    format!("{REPOSITORY}:{hash}-{host}")
+pub fn image(hash: &str, copy: &str, host: &str) -> String {
+    format!("{REPOSITORY}:{hash}-{copy}-{host}")
 }
 
 /// The labels of an image, by which it is found again.
@@ -99,13 +101,17 @@ fn parse(inspected: &str) -> Vec<Kept> {
             continue;
         };
         let tag = name.rsplit_once(':').map_or(name, |(_, tag)| tag);
-        let Some((hash, host)) = tag.split_once('-') else {
+        let mut words = tag.splitn(3, '-');
+        let (Some(hash), Some(copy), Some(host)) = (words.next(), words.next(), words.next())
+        else {
             continue;
         };
-        let (kept, there) = found.entry(hash.to_owned()).or_insert_with(|| {
+        let key = format!("{hash}-{copy}");
+        let (kept, there) = found.entry(key).or_insert_with(|| {
             (
                 Kept {
                     hash: hash.to_owned(),
+                    copy: copy.to_owned(),
                     options: options.to_owned(),
                     packages: String::new(),
                     created: Timestamp::UNIX_EPOCH,
@@ -145,17 +151,14 @@ fn is_old(kept: &Kept, now: Timestamp) -> bool {
     now.duration_since(kept.created) > SignedDuration::from_hours(24 * DAYS)
 }
 
-/// Those that are of no use any more once `newest` is kept: broken off, old, of the same options but made by something
-/// else, and the oldest of too many.
-pub fn useless<'k>(all: &'k [Kept], newest: &str, now: Timestamp) -> Vec<&'k Kept> {
-    let options = all
-        .iter()
-        .find(|kept| kept.hash == newest)
-        .map(|kept| kept.options.as_str());
+/// Those that are of no use any more once `newest` is kept: broken off, old, replaced by it (of its options, whatever made
+/// them), and the oldest of too many.
+pub fn useless<'k>(all: &'k [Kept], newest: &Kept, now: Timestamp) -> Vec<&'k Kept> {
+    let is_newest = |kept: &Kept| kept.hash == newest.hash && kept.copy == newest.copy;
     let mut left = 0;
     all.iter()
         .filter(|kept| {
-            let is_replaced = kept.hash != newest && Some(kept.options.as_str()) == options;
+            let is_replaced = !is_newest(kept) && kept.options == newest.options;
             let is_useless = !kept.whole || is_old(kept, now) || is_replaced || left == AT_MOST;
             left += usize::from(!is_useless);
             is_useless
@@ -163,34 +166,27 @@ pub fn useless<'k>(all: &'k [Kept], newest: &str, now: Timestamp) -> Vec<&'k Kep
         .collect()
 }
 
-/// Removes the images of these; gives their names.
+/// Removes the images of these, and those that were broken off before they got a name; gives the names of the ones that are gone.
+/// What a lab that is up still uses stays, and is removed another time.
 ///
 /// # Errors
-/// The engine refuses.
+/// The engine does not answer.
 pub async fn remove(engine: &Engine, gone: &[&Kept]) -> Result<Vec<String>, Problem> {
-    let mut names = Vec::new();
-    for kept in gone {
-        let pattern = format!("{REPOSITORY}:{}-*", kept.hash);
-        let listed = engine
-            .ask(
-                [
-                    "image",
-                    "ls",
-                    "--format",
-                    "{{.Repository}}:{{.Tag}}",
-                    "--filter",
-                ]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([format!("reference={pattern}")]),
-            )
-            .await?;
-        names.extend(listed.lines().map(str::to_owned));
+    let mut names: Vec<String> = gone
+        .iter()
+        .flat_map(|kept| kept.hosts.iter().map(|host| kept.image(host)))
+        .collect();
+    let dangling = "--filter=dangling=true";
+    let ours = format!("--filter=label={}", LABELS[0]);
+    let unnamed = engine.ask(["image", "ls", "-q", dangling, &ours]).await?;
+    names.extend(unnamed.lines().map(str::to_owned));
+    let mut removed = Vec::new();
+    for name in names {
+        if engine.act(["rmi", &name]).await.is_ok() {
+            removed.push(name);
+        }
     }
-    for name in &names {
-        engine.act(["rmi", "--no-prune=false", name]).await?;
-    }
-    Ok(names)
+    Ok(removed)
 }
 
 #[cfg(test)]
@@ -220,7 +216,7 @@ mod tests {
         assert!(usable(&all, "aa", now).is_some());
         assert!(usable(&all, "bb", now).is_none());
         assert!(usable(&all, "aa", "2026-12-01T10:00:00Z".parse().unwrap()).is_none());
-        let gone: Vec<&str> = useless(&all, "aa", now)
+        let gone: Vec<&str> = useless(&all, &all[0], now)
             .iter()
             .map(|kept| kept.hash.as_str())
             .collect();
@@ -243,7 +239,7 @@ mod tests {
         }
         let all = parse(&text);
         let now = "2026-11-20T11:00:00Z".parse().unwrap();
-        let mut gone: Vec<&str> = useless(&all, "k21", now)
+        let mut gone: Vec<&str> = useless(&all, &all[0], now)
             .iter()
             .map(|kept| kept.hash.as_str())
             .collect();

@@ -2,7 +2,6 @@
 
 use sha2::{Digest, Sha256};
 
-use super::host::FIRST_PROCESS;
 use super::up::Request;
 
 /// A kind of lab, by all that makes it.
@@ -15,34 +14,20 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of a lab. `made_of` is what builds the cluster, `image` the id of the image that its hosts start from.
-    pub fn of(request: &Request, made_of: &str, image: &str) -> Self {
+    /// The kind of a lab. `made_by` tells programs apart that build clusters, `image` is the id of the image that the hosts start from.
+    pub fn of(request: &Request, made_by: &str, image: &str) -> Self {
         let options = options(request);
-        let parts = [
-            env!("CARGO_PKG_VERSION"),
-            made_of,
-            image,
-            FIRST_PROCESS,
-            &options,
-        ];
-        Self {
-            hash: digest(parts),
-            options,
+        let mut digest = Sha256::new();
+        for part in [made_by, image, &options] {
+            digest.update(part);
+            digest.update([0]);
         }
+        let hash = digest.finalize()[..6]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self { hash, options }
     }
-}
-
-/// The first twelve hexadecimal digits of a hash over all parts.
-pub fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update(part);
-        digest.update([0]);
-    }
-    digest.finalize()[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 fn options(request: &Request) -> String {

@@ -28,7 +28,6 @@ pub use down::{Removed, down};
 pub use host::{Host, Role};
 pub use keep::keep;
 pub use kept::{Kept, kept};
-pub use kind::digest;
 pub use list::{Listed, ListedHost, list};
 pub use os::Os;
 pub use up::{Cluster, Lab, Request, up};

@@ -35,11 +35,12 @@ pub struct Request {
 /// The cluster that is to be on the hosts of a lab.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// A hash over what builds it: playbooks, templates, programs.
-    pub made_of: String,
     /// Whether it is built, also where one of its kind was kept.
     pub fresh: bool,
 }
+
+/// A hash over all that a cluster is made by: this program.
+const SOURCES: &str = env!("PGHA_SOURCES");
 
 /// A lab that is up.
 #[derive(Clone, Debug)]
@@ -66,8 +67,8 @@ pub struct Lab {
 /// Refuses a folder that holds a lab, or files that no lab wrote. On any failure, and on ctrl-c, all that was created is
 /// removed.
 ///
-/// `cluster` says what its cluster will be made of, where there is to be one: then a cluster of the same kind that was kept is
-/// restored, unless it is to be `fresh`.
+/// `cluster` says how it comes by its cluster, where there is to be one: a cluster of the same kind that was kept is restored,
+/// unless it is to be `fresh`.
 pub async fn up(request: &Request, cluster: Option<&Cluster>) -> Result<Lab, Problems> {
     let engine = Engine::connect().await?;
     let dir = absolute(&request.dir)?;
@@ -120,9 +121,9 @@ async fn build(
         None => image::ensure(engine, request.os, labels).await?,
     };
     let kind = match cluster {
-        Some(cluster) => {
+        Some(_) => {
             let id = image::id_of(engine, &image).await.unwrap_or_default();
-            Some(Kind::of(request, &cluster.made_of, &id))
+            Some(Kind::of(request, SOURCES, &id))
         }
         None => None,
     };
@@ -194,6 +195,13 @@ fn hosts(network: Subnet, request: &Request) -> Vec<Host> {
 
 /// Waits for ctrl-c or a request to end.
 async fn interrupted() -> Problem {
+    asked_to_end().await;
+    eprintln!("interrupted: removing what was created");
+    Problem::interrupted("`lab up` was interrupted").because("what it had created was removed")
+}
+
+/// Returns at ctrl-c or a request to end, which then ends nothing by itself.
+pub(super) async fn asked_to_end() {
     let (Ok(mut interrupt), Ok(mut terminate)) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
@@ -205,8 +213,6 @@ async fn interrupted() -> Problem {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-    eprintln!("interrupted: removing what was created");
-    Problem::interrupted("`lab up` was interrupted").because("what it had created was removed")
 }
 
 /// Removes what `up` created; gives the problem that led here, and with it any of the removal.

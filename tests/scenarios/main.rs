@@ -61,9 +61,12 @@ enum When {
 
 use When::{Always, Whole};
 
+/// Its name, what may run beside it, when it runs, and what it does.
+type Scenario = (&'static str, Beside, When, fn());
+
 /// Those that may run side by side come first, the longest of them at the head; those that need the machine for themselves
 /// together at the end.
-const SCENARIOS: &[(&str, Beside, When, fn())] = &[
+const SCENARIOS: &[Scenario] = &[
     (
         "bare_hosts_become_a_cluster_on_debian_11",
         Others,

@@ -7,9 +7,11 @@ use crate::lab::Lab;
 /// Thing to what it was: `node1 /etc/repmgr.conf`, `node1 pid of postgres`.
 pub type State = BTreeMap<String, String>;
 
-/// Every file below `/etc` and `/usr/local`, and what is `postgres`'s own beside its data.
+/// Every file below `/etc` and `/usr/local`, and what is `postgres`'s own beside its data. By the time of its last change, which
+/// a file that takes another's place has anew, and not by its inode: of files in an image an overlay makes up another one later. Links to manuals, which
+/// lab hosts do without, have another time at each look there.
 const FILES: &str = r"
-find /etc /usr/local /var/lib/postgresql -path '/var/lib/postgresql/*/main' -prune -o ! -type d -printf '%p\t%i %m %u %g %C@\n'";
+find /etc /usr/local /var/lib/postgresql -path '/var/lib/postgresql/*/main' -prune -o -path /etc/alternatives -prune -o ! -type d -printf '%p\t%m %u %g %C@\n'";
 
 /// The processes of the cluster.
 const LOOK: &str = r#"

@@ -239,6 +239,8 @@ const BAD: &[Bad] = &[
     },
     Bad {
         by: &[
+            // A machine may be so busy that the primary would give it up meanwhile.
+            On("node1", "set_to 'wal_sender_timeout = 0'"),
             On("node2", "pkill -STOP -f '[w]alreceiver'"),
             On(
                 "node1",
@@ -247,7 +249,10 @@ const BAD: &[Bad] = &[
         ],
         arguments: &["--max-lag", "1MB"],
         told: &["node2: it is … of WAL behind the primary `node1`, more than 1 MiB"],
-        undo: &[On("node2", "pkill -CONT -f '[w]alreceiver'")],
+        undo: &[
+            On("node2", "pkill -CONT -f '[w]alreceiver'"),
+            On("node1", "unset_all"),
+        ],
     },
     Bad {
         by: &[
