@@ -309,3 +309,19 @@ fn a_warning_hides_no_primary_and_a_full_server_is_no_absent_one() {
         );
     }
 }
+
+/// The example is what a host has: one that lacks a value would let a program pass that stops on a host.
+#[test]
+fn the_values_are_those_that_hosts_have() {
+    let names = |text: &str| {
+        let names = text.lines().filter_map(|line| {
+            let (name, _) = line.split_once('=')?;
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+            (!name.is_empty() && name.chars().all(is_name)).then(|| name.to_owned())
+        });
+        names.collect::<Vec<_>>()
+    };
+    let template = names(include_str!("../../templates/host.conf.j2"));
+    assert!(template.len() > 15, "{template:?}");
+    assert_eq!(names(include_str!("host.conf")), template);
+}

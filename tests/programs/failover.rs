@@ -262,6 +262,25 @@ esac",
         table.check("no place", decided.code == Some(0), &decided);
         let decided = host.run(shell, "switchover", &["decided", "node3"]);
         table.check("no place", decided.code == Some(1), &decided);
+        // Nor may it ask where nothing was decided, whether a place is found or not.
+        host.reset();
+        host.write("state/armed", "");
+        host.write("data/standby.signal", "");
+        host.write("kept/handed-to", "node2\n");
+        let said = host.run(
+            shell,
+            "failsafe",
+            &["watch", "outgoing", "20", "172.30.7.12"],
+        );
+        table.same(
+            "nothing decided, no place",
+            (
+                said.code,
+                host.has("kept/handed-to"),
+                host.has("data/standby.signal"),
+            ),
+            (Some(0), false, false),
+        );
     }
     table.end();
 }
@@ -359,5 +378,23 @@ fn a_timer_is_armed_and_disarmed() {
             "{said:?}"
         );
         assert!(host.log().contains("systemctl stop pgha-dead-man"));
+    }
+}
+
+/// It acts alone: whoever is at work on this host goes on first.
+#[test]
+fn a_timer_waits_for_the_lock() {
+    let host = host();
+    for shell in SHELLS {
+        host.reset();
+        host.write("state/armed", "");
+        let holder = host.hold_lock("sleep 0.3; rm \"$root/state/armed\"");
+        let said = host.run(
+            shell,
+            "failsafe",
+            &["watch", "outgoing", "20", "172.30.7.12"],
+        );
+        holder.end();
+        assert_eq!((said.code, host.log().as_str()), (Some(0), ""), "{said:?}");
     }
 }

@@ -2,6 +2,7 @@
 //! stub in the place of every program that would do something to a host, or ask one.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -211,6 +212,22 @@ impl Host {
         self.server = Some(Server { pid, waiter });
     }
 
+    /// Somebody else holds the host's lock, and does something meanwhile: shell that sees `$root`.
+    pub fn hold_lock(&self, script: &str) -> Holder {
+        self.write("state/lock", "");
+        let mut child = Command::new("flock")
+            .arg(self.path("state/lock"))
+            .args(["sh", "-c", &format!("root=$1; echo held; {script}"), "sh"])
+            .arg(self.path(""))
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`flock` starts");
+        let mut held = [0; 5];
+        let said = child.stdout.as_mut().expect("its stdout");
+        said.read_exact(&mut held).expect("it has the lock");
+        Holder(child)
+    }
+
     pub fn server_runs(&self) -> bool {
         let server = self.server.as_ref().expect("a server was started");
         !server.waiter.is_finished()
@@ -272,6 +289,20 @@ impl Host {
             .args(["-c", ":"])
             .status()
             .is_ok_and(|status| status.success())
+    }
+}
+
+/// Who holds a host's lock.
+pub struct Holder(Child);
+
+impl Holder {
+    /// Ends it, and what it has begun.
+    pub fn end(mut self) {
+        // `flock` would leave its child, which has the lock, too.
+        let _ = Command::new("pkill")
+            .args(["-KILL", "-P", &self.0.id().to_string()])
+            .status();
+        self.0.wait().expect("`flock` ends");
     }
 }
 

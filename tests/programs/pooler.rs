@@ -1,7 +1,5 @@
 //! `pooler-follow`, `pooler-switchover` and `pooler-failsafe`: where clients are led, and where not.
 
-use std::process::{Command, Stdio};
-
 use crate::host::{Host, SHELLS, Said, Table};
 
 /// A pgbouncer whose configuration is what its SHOW DATABASES says: a line for each database.
@@ -426,6 +424,48 @@ fn follows_the_primary_look_by_look() {
     });
 }
 
+/// A switchover that begins between the look and the lock leads clients itself.
+#[test]
+fn looks_for_a_switchover_once_it_has_the_lock() {
+    let host = host(2, "flock() { : >\"$state/pooler-armed\"; }");
+    for shell in SHELLS {
+        anew(&host);
+        finds(&host, &[NODE2]);
+        let said = host.run(shell, "pooler-follow", &["attend"]);
+        assert_eq!(
+            (said.code, leads(&host)),
+            (Some(0), both("node1")),
+            "{said:?}"
+        );
+    }
+}
+
+/// A disk is written to only where there is something new to remember.
+#[test]
+fn remembers_what_is_new() {
+    let host = host(3, "");
+    for shell in SHELLS {
+        for (known, writes) in [
+            ("", 1),
+            ("77 1 node1\n", 0),
+            ("77 1 node2\n", 1),
+            ("78 1 node1\n", 1),
+        ] {
+            anew(&host);
+            finds(&host, &[NODE1]);
+            host.write("kept/known-primary", known);
+            let said = host.run(shell, "pooler-follow", &["attend"]);
+            let log = host.log();
+            assert_eq!(
+                log.matches("known-primary.new").count(),
+                writes,
+                "{known}: {said:?}"
+            );
+            assert_eq!(host.read("kept/known-primary"), "77 1 node1");
+        }
+    }
+}
+
 /// Once for each reason, however often it looks.
 #[test]
 fn says_once_why_clients_stay() {
@@ -757,18 +797,9 @@ fn the_timer_waits_for_the_lock() {
     for shell in SHELLS {
         anew(&host);
         host.write("state/pooler-armed", "");
-        host.write("state/lock", "");
-        let holder = Command::new("flock")
-            .arg(host.path("state/lock"))
-            .args(["sh", "-c", "echo held; sleep 0.3; rm \"$1\"", "sh"])
-            .arg(host.path("state/pooler-armed"))
-            .stdout(Stdio::piped())
-            .spawn();
-        let mut holder = holder.expect("`flock` starts");
-        let mut held = [0; 5];
-        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
+        let holder = host.hold_lock("sleep 0.3; rm \"$root/state/pooler-armed\"");
         let said = host.run(shell, "pooler-failsafe", &["watch", "7"]);
-        let _ = holder.wait();
+        holder.end();
         assert_eq!(
             (said.code, leads(&host)),
             (Some(0), both("node1")),

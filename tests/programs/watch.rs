@@ -1,7 +1,5 @@
 //! `primary-watch`: when a running primary is stopped, and that it is.
 
-use std::process::{Command, Stdio};
-
 use crate::host::{Host, NOBODY, SHELLS, Said, Table, prints};
 use crate::others::{ANSWERS, say};
 
@@ -11,7 +9,7 @@ fn looks(count: u32) -> String {
         r#"
 looks=0
 sleep() {{
-  if [ "$1" != 2 ]; then command sleep 0.002; return; fi
+  if [ "$1" != 2 ]; then echo rest >>"$root/log"; command sleep 0.002; return; fi
   looks=$((looks + 1))
   echo "$((looks * 10)).5 0" >"$root/proc/uptime"
   [ "$looks" -le {count} ]
@@ -202,6 +200,9 @@ fn a_server_outside_of_its_unit_is_gone_before_it_is_said() {
                 "{ignored}, {shell:?}: {said:?}"
             );
             assert!(!host.server_runs(), "{ignored}: {said:?}");
+            // What heeds no fast shutdown is asked for an immediate one before it is killed.
+            let rests = host.log().matches("rest\n").count();
+            assert!(ignored == "INT QUIT" || rests < 59, "{ignored}: {rests}");
         }
     }
 }
@@ -237,21 +238,9 @@ fn waits_for_the_lock_for_seconds_at_most() {
     for shell in SHELLS {
         host.reset();
         host.seems_to_run();
-        host.write("state/lock", "");
-        let mut holder = Command::new("flock")
-            .arg(host.path("state/lock"))
-            .args(["sh", "-c", "echo held; exec sleep 30"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("`flock` starts");
-        let mut held = [0; 5];
-        std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
+        let holder = host.hold_lock("exec sleep 30");
         let said = host.run(shell, "primary-watch", &[]);
-        // `flock` ends with its child, which it does not end.
-        let _ = Command::new("pkill")
-            .args(["-KILL", "-P", &holder.id().to_string()])
-            .status();
-        let _ = holder.wait();
+        holder.end();
         assert!(gave_up(&host, &said, Some(3)), "{said:?}");
         let log = host.log();
         let waits = log
