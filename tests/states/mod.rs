@@ -2,10 +2,8 @@
 //! on hosts by whoever records what a probe answers in them (`tests/scenarios/record.rs`) and by the scenario of the
 //! handover's gate; `tests/recorded.rs` plans from the recordings.
 
-mod answers;
 mod gate;
 pub mod patch;
-mod rejoin;
 pub mod site;
 mod status;
 
@@ -72,8 +70,6 @@ pub enum Do {
     On(&'static str, &'static str),
     /// One that goes on until something ends it.
     Begin(&'static str, &'static str),
-    /// pgha itself: its verb and arguments after the inventory, and its exit code.
-    Pgha(&'static str, &'static [&'static str], i32),
     Kill(&'static str),
     Start(&'static str),
     Freeze(&'static str),
