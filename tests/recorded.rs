@@ -1,4 +1,4 @@
-//! What pgha says of clusters in the states of `tests/states`, by what a real probe was answered in them on each release
+//! What pgha says of clusters in the states of `tests/states`, by what a real probe was answered in them on each release that was recorded: Debian 12
 //! (`tests/recorded/RELEASE/STATE/`): planned as ever, and no host takes part.
 //!
 //! `healthy/HOST.json` is what a host answered; in the other states it is the difference from that ([`patch`]), and none where
