@@ -32,8 +32,7 @@ if [ ! -r "$watch_passfile" ]; then
   exit 2
 fi
 
-# The newest. Debian's own `psql` is a program in Perl that looks for it for longer than the question takes.
-for psql in "$clients"/*/bin/psql; do :; done
+find_psql
 if [ ! -x "$psql" ]; then
   echo 'there is no psql' >&2
   exit 2

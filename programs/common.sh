@@ -42,6 +42,20 @@ make_file() { # PATH
   as_postgres sh -c 'umask 077 && : >"$1" && sync "$1" "${1%/*}"' sh "$1"
 }
 
+# One line in a file of $kept, in the place of what it held, on disk when this returns.
+keep_line() { # NAME LINE
+  mkdir -p "$kept"
+  printf '%s\n' "$2" >"$kept/$1.new"
+  sync "$kept/$1.new"
+  mv "$kept/$1.new" "$kept/$1"
+  sync "$kept"
+}
+
+# The newest psql, into $psql. Debian's own is a program in Perl that looks for it for longer than a question takes.
+find_psql() {
+  for psql in "$clients"/*/bin/psql; do :; done
+}
+
 # Runs a command: what it writes to stdout, its exit code and what it writes to stderr, into $out, $code and $errors.
 apart() { # COMMAND ARGUMENT…
   out=$(

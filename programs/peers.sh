@@ -35,11 +35,7 @@ where_is() { # NAME ADDRESS
 # A former primary that has once been told so stays one, also where nobody is left to tell it, and after a reboot. What is
 # remembered ends by itself: data that come back by `pgha rejoin` are on that timeline, or a higher one.
 remember_replaced() { # NAME SYSTEM TIMELINE
-  mkdir -p "$kept"
-  printf '%s\n' "$*" >"$kept/replaced.new"
-  sync "$kept/replaced.new"
-  mv "$kept/replaced.new" "$kept/replaced"
-  sync "$kept"
+  keep_line replaced "$*"
 }
 
 # Whether this server, at that position, is known to have been replaced; by whom and on which timeline, into $replaced_by and

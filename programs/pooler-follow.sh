@@ -58,7 +58,7 @@ look() {
 
 # On a higher timeline than any before.
 is_promotion() { # SYSTEM TIMELINE
-  [ -e "$known_primary" ] && read -r known_system known_timeline known_name <"$known_primary" || return 0
+  read_known || return 0
   [ "$known_system" != "$1" ] || [ "$2" -gt "${known_timeline:-0}" ]
 }
 

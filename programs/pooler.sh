@@ -6,15 +6,14 @@ console=$state/pooler
 armed=$state/pooler-armed
 # There while clients are moved to a new primary.
 moving=$state/moving
-# The highest timeline on which this pooler has known a primary: `SYSTEM TIMELINE NAME`.
+# The highest timeline on which this pooler has known a primary: `SYSTEM TIMELINE NAME`, by `remember`.
 known_primary=$kept/known-primary
 # Databases by member that may be the primary, the ones in use, and a copy of all that only has to be renamed.
 by_member=$pooler_directory/primary
 databases_ini=$pooler_directory/databases.ini
 prepared=$pooler_directory/.primary
 
-# Debian's own `psql` is a program in Perl that looks for it for longer than the question takes.
-for psql in "$clients"/*/bin/psql; do :; done
+find_psql
 
 open() {
   open_console "$psql" -P footer=off -h /var/run/postgresql -p "$pooler_port" -U pgbouncer -d pgbouncer
@@ -92,7 +91,7 @@ leads() { # MEMBER
 # A pooler never goes back to a lower timeline of the same cluster than one that it has known: there is a former primary, and
 # the new one does not answer. It is remembered on disk, so that a restart changes nothing. Else why, into $errors.
 allowed() { # NAME SYSTEM TIMELINE
-  [ -e "$known_primary" ] && read -r known_system known_timeline known_name <"$known_primary" || return 0
+  read_known || return 0
   if [ "$known_system" = "$2" ] && [ "${known_timeline:-0}" -gt "$3" ]; then
     errors="$1 takes writes on timeline $3, and $known_name was the primary on $known_timeline: clients are not led to $1. If it is to be the primary all the same: rm $known_primary"
     return 1
@@ -100,11 +99,13 @@ allowed() { # NAME SYSTEM TIMELINE
 }
 
 remember() { # NAME SYSTEM TIMELINE
-  mkdir -p "$kept"
-  if [ "$(cat "$known_primary" 2>/dev/null)" = "$2 $3 $1" ]; then return; fi
-  echo "$2 $3 $1" >"$known_primary.new"
-  sync "$known_primary.new"
-  mv "$known_primary.new" "$known_primary"
+  if read_known && [ "$known_system $known_timeline $known_name" = "$2 $3 $1" ]; then return; fi
+  keep_line "${known_primary##*/}" "$2 $3 $1"
+}
+
+# What it remembers, into $known_system, $known_timeline and $known_name; fails where that is nothing yet.
+read_known() {
+  [ -e "$known_primary" ] && read -r known_system known_timeline known_name <"$known_primary"
 }
 
 # The member that takes writes, if clients may be led there: into $primary, $timeline and $system. Else why not, into $errors.

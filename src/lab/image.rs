@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::engine::{self, Engine};
+use super::kind::digest;
 use super::os::Os;
 use super::{Labels, debootstrap, lock};
 use crate::problem::Problem;
@@ -29,15 +29,7 @@ const LABEL: &str = "pgha.recipe";
 
 /// Tells recipes apart: changes with the packages, the recipe and the release.
 fn version(os: Os) -> String {
-    let mut digest = Sha256::new();
-    for part in [RECIPE, &PACKAGES.join(" "), os.suite()] {
-        digest.update(part);
-        digest.update([0]);
-    }
-    digest.finalize()[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest([RECIPE, &PACKAGES.join(" "), os.suite()])
 }
 
 /// The name of the base image of `os`, which is built first if there is none, or one of another recipe.

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::up::Request;
+use crate::words::hex;
 
 /// A kind of lab, by all that makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +18,19 @@ impl Kind {
     /// The kind of a lab. `made_by` tells programs apart that build clusters, `image` is the id of the image that the hosts start from.
     pub fn of(request: &Request, made_by: &str, image: &str) -> Self {
         let options = options(request);
-        let mut digest = Sha256::new();
-        for part in [made_by, image, &options] {
-            digest.update(part);
-            digest.update([0]);
-        }
-        let hash = digest.finalize()[..6]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let hash = digest([made_by, image, &options]);
         Self { hash, options }
     }
+}
+
+/// Twelve hexadecimal digits over all parts.
+pub(super) fn digest<const N: usize>(parts: [&str; N]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+        digest.update([0]);
+    }
+    hex(&digest.finalize()[..6])
 }
 
 fn options(request: &Request) -> String {

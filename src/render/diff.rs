@@ -5,7 +5,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::style::{Paint, Tone, clean, clean_line};
 use crate::plan::{Before, FileDiff};
-use crate::words::count;
+use crate::words::{count, hex};
 
 /// The diff, complete, one string to a line. Of a new file whose name was just told, only the lines.
 pub(super) fn lines(diff: &FileDiff, subject: &str, paint: Paint) -> Vec<String> {
@@ -114,12 +114,7 @@ pub(super) fn program(diff: &FileDiff) -> Vec<String> {
 
 /// `120 lines, sha256 1a2b3c4d5e6f`
 fn measure(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    let short: String = digest
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let short = hex(&Sha256::digest(text.as_bytes())[..6]);
     format!("{}, sha256 {short}", count(text.lines().count(), "line"))
 }
 

@@ -8,6 +8,7 @@ use crate::facts::{Facts, Path, Probe, Time};
 use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
 use crate::problem::Problem;
 use crate::secret::Text;
+use crate::words::hex;
 
 /// A file as it must be.
 #[derive(Debug)]
@@ -284,10 +285,6 @@ fn guard(path: &str, seen: &Path, secret: bool) -> Option<Guard> {
         // Written by an earlier change of this very plan.
         _ => Guard::PathExists { path },
     })
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Resource for File {

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::file::hex;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Role};
 use crate::plan::{Action, Guard, Op, Shown};
 use crate::postgres::ident::quote_ident;
 use crate::problem::Problem;
 use crate::secret::{Form, Text, with_form};
+use crate::words::hex;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -33,15 +33,20 @@ apt-get clean"
 /// Makes the bare image of a release, if there is none.
 pub fn base(os: &'static str) {
     if id(&format!("pgha-lab:{os}")).is_none() {
-        let bare = Hosts {
-            nodes: 1,
-            poolers: 0,
-            os,
-            bare: true,
-            ..Hosts::default()
-        };
-        drop(Lab::boot(bare, None));
+        drop(bare(os));
     }
+}
+
+/// A host as it is when it is new.
+fn bare(os: &'static str) -> Lab {
+    let hosts = Hosts {
+        nodes: 1,
+        poolers: 0,
+        os,
+        bare: true,
+        ..Hosts::default()
+    };
+    Lab::boot(hosts, None)
 }
 
 /// The image for a release; made first if there is none.
@@ -58,14 +63,7 @@ pub fn of(os: &'static str) -> String {
     if let Some(image) = named(os, version).filter(|image| id(image).is_some()) {
         return image;
     }
-    let bare = Hosts {
-        nodes: 1,
-        poolers: 0,
-        os,
-        bare: true,
-        ..Hosts::default()
-    };
-    let lab = Lab::boot(bare, None);
+    let lab = bare(os);
     lab.on("node1", &install(version));
     let image = named(os, version).expect("the lab's base image is there");
     let container = lab.container("node1");
