@@ -15,9 +15,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use pgha::facts::{Answer, Answers, Facts, Recorded, Release, Section, understood};
 use pgha::problem::Problem;
+use pgha::words::hex;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use states::patch;
 use states::site::{Cluster, Site, conditions, is_expected};
 use states::{HEALTHY, State};
@@ -53,6 +55,27 @@ type Kind = (
     Option<&'static str>,
 );
 
+/// A host has the programs that pgha ships: what they were when it was recorded says nothing of a state.
+fn with_programs_of_today(answers: &mut Value) {
+    match answers {
+        Value::String(line) => {
+            let Some((_, name)) = line.split_once("  /usr/local/lib/pgha/") else {
+                return;
+            };
+            let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+            let today = [name.to_owned(), format!("{name}.sh")];
+            let mut today = today.iter().map(|name| fs::read(programs.join(name)));
+            if let Some(Ok(text)) = today.find(Result::is_ok) {
+                let hash = hex(&Sha256::digest(&text));
+                *line = format!("{hash}  /usr/local/lib/pgha/{name}");
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(with_programs_of_today),
+        Value::Object(map) => map.values_mut().for_each(with_programs_of_today),
+        _ => {}
+    }
+}
+
 impl Shelf {
     fn of(release: Release) -> Self {
         let root = root(release);
@@ -63,7 +86,9 @@ impl Shelf {
             healthy: hosts
                 .map(|host| {
                     let path = root.join(HEALTHY).join(format!("{host}.json"));
-                    (host.to_owned(), json(&path))
+                    let mut healthy = json(&path);
+                    with_programs_of_today(&mut healthy);
+                    (host.to_owned(), healthy)
                 })
                 .collect(),
             root,
