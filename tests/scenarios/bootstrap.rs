@@ -31,41 +31,48 @@ pub fn as_a_user_with_sudo() {
         user: "admin",
         ..Hosts::default()
     });
+    applies_what_was_planned(&lab, 15, &HOSTS);
+    promise::is_kept(&lab, &NODES, "node1");
+    lab.assert_converged();
+}
+
+/// A plan is kept and applied: its steps are those that run, and no file is another that it does not name.
+pub fn applies_what_was_planned(lab: &Lab, version: u16, hosts: &[&str]) {
     let plan = lab.pgha("plan", &["--json"]).exits(0);
     let again = lab.pgha("plan", &["--json"]).exits(0);
     assert_eq!(plan.stdout, again.stdout, "one state, one plan");
     let kept = lab.dir.join("kept.json").display().to_string();
     lab.pgha("plan", &["--output", &kept]).exits(0);
     assert_eq!(fs::read_to_string(&kept).unwrap(), plan.stdout);
-    let before = state::of_files(&lab, &HOSTS);
+    let before = state::of_files(lab, hosts);
 
     lab.pgha("apply", &["--plan", &kept]).exits(0);
 
-    assert_eq!(plans::ran(&lab), plans::planned(&plan.json()));
+    assert_eq!(plans::ran(lab), plans::planned(&plan.json()));
     assert_eq!(
         fs::read_to_string(lab.latest_run().join("plan.json"))
             .unwrap()
             .trim_end(),
         plan.stdout.trim_end(),
     );
-    let unplanned: Vec<String> = state::changed(&before, &state::of_files(&lab, &HOSTS))
+    let unplanned: Vec<String> = state::changed(&before, &state::of_files(lab, hosts))
         .into_iter()
-        .filter(|file| !is_planned(&plan.json(), file))
+        .filter(|file| !is_planned(&plan.json(), version, file))
         .collect();
     assert_eq!(
         unplanned, [""; 0],
         "files changed that the plan did not name"
     );
-    promise::is_kept(&lab, &NODES, "node1");
-    lab.assert_converged();
 }
 
 /// Whether the plan names the file `HOST PATH`, or a command of Debian's or systemd's that makes it.
-fn is_planned(plan: &Value, file: &str) -> bool {
+fn is_planned(plan: &Value, version: u16, file: &str) -> bool {
     let (host, path) = file.split_once(' ').unwrap();
+    let configuration = format!("/etc/postgresql/{version}/main/");
+    let data = format!("/var/lib/postgresql/{version}/main");
     let by_command = [
-        ("pg_createcluster", "/etc/postgresql/15/main/"),
-        ("pg_createcluster", "/var/lib/postgresql/15/main"),
+        ("pg_createcluster", configuration.as_str()),
+        ("pg_createcluster", &data),
         (
             "pg_createcluster",
             "/etc/apt/apt.conf.d/02autoremove-postgresql",
@@ -87,10 +94,7 @@ fn is_planned(plan: &Value, file: &str) -> bool {
 
 /// A plan that was kept is refused once a host has moved, and says what moved.
 pub fn stale_plan() {
-    let lab = Lab::converged(Hosts {
-        nodes: 2,
-        ..Hosts::default()
-    });
+    let lab = Lab::converged(Hosts::default());
     lab.set_variable("postgresql_settings: { work_mem: 5MB }");
     let kept = lab.dir.join("kept.json").display().to_string();
     lab.pgha("plan", &["--output", &kept]).exits(0);

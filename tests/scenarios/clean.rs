@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::lab::Lab;
+use crate::moment;
 
 /// Prints what should not be there: nothing. A `psql` with a statement ends by itself, and hosts ask all the time; one that
 /// is only beginning or ending has no arguments.
@@ -39,11 +40,14 @@ pub fn is(lab: &Lab, primary: &str) {
 #[track_caller]
 pub fn is_mended(lab: &Lab) {
     std::fs::write(lab.inventory(), &lab.born_with).unwrap();
+    // It plans once more at its end, and fails where that is not empty.
     lab.pgha("apply", &[]).exits(0);
-    lab.assert_converged();
     let primaries = primaries(lab);
     assert_eq!(primaries.len(), 1, "{primaries:?}");
-    is(lab, &primaries[0]);
+    match moment::is_whole() {
+        true => is(lab, &primaries[0]),
+        false => is_quickly(lab, &primaries[0]),
+    }
 }
 
 /// Asserts what PostgreSQL, the poolers and the hosts themselves tell.

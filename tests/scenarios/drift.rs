@@ -1,7 +1,7 @@
 //! What somebody changed by hand: the plan shows that and nothing else, and apply mends it with a reload at most.
 
 use crate::lab::{Hosts, Lab};
-use crate::{clean, plans, promise, state};
+use crate::{clean, moment, plans, promise, state};
 
 const HOSTS: [&str; 4] = ["node1", "node2", "node3", "pooler1"];
 
@@ -26,176 +26,188 @@ use By::{Script, Sql};
 const HBA: &str = "/etc/postgresql/15/main/pg_hba.conf";
 const SETTINGS: &str = "/etc/postgresql/15/main/conf.d/pgha.conf";
 
-const DRIFTS: &[Drift] = &[
-    Drift {
-        host: "node2",
-        by: Script("echo '# by hand' >>/etc/postgresql/15/main/pg_hba.conf"),
-        shown: &["node2: /etc/postgresql/15/main/pg_hba.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node3",
-        by: Script(
-            "echo 'host all all 192.0.2.0/24 scram-sha-256' >>/etc/postgresql/15/main/pg_hba.conf
-            pg_ctlcluster 15 main reload",
-        ),
-        shown: &["node3: /etc/postgresql/15/main/pg_hba.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node2",
-        by: Sql("postgres", "alter system set wal_keep_size = '128MB'"),
-        shown: &["node2: /etc/postgresql/15/main/conf.d/pgha.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Script(
-            "runuser -u postgres -- psql -qc \"alter system set wal_keep_size = '128MB'\"
-            pg_ctlcluster 15 main reload",
-        ),
-        shown: &["node1: /etc/postgresql/15/main/conf.d/pgha.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Script("chmod 600 /etc/postgresql/15/main/conf.d/pgha.conf"),
-        shown: &["node1: /etc/postgresql/15/main/conf.d/pgha.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node3",
-        by: Script("systemctl stop repmgrd"),
-        shown: &["node3: repmgrd"],
-        anew: &["node3 pid of repmgrd"],
-    },
-    Drift {
-        host: "node1",
-        by: Sql("app", "reassign owned by app to postgres; drop role app"),
-        shown: &["node1: app", "node1: app"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Sql("postgres", "alter role app password 'another' superuser"),
-        shown: &["node1: app"],
-        anew: &[],
-    },
-    Drift {
-        host: "node2",
-        by: Script("chmod 644 /var/lib/postgresql/.pgpass"),
-        shown: &["node2: /var/lib/postgresql/.pgpass"],
-        anew: &[],
-    },
-    Drift {
-        host: "node3",
-        by: Script("chmod 600 /etc/repmgr.conf; chown root /etc/repmgr.conf"),
-        shown: &["node3: /etc/repmgr.conf"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Script("rm /etc/sudoers.d/pgha"),
-        shown: &["node1: /etc/sudoers.d/pgha"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Script(
-            "echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ somebody' >>/var/lib/postgresql/.ssh/authorized_keys",
-        ),
-        shown: &[],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        // A slot can be dropped only in the moment in which its standby is not connected.
-        by: Sql(
-            "postgres",
-            "do $$ begin
-                loop
-                    perform pg_terminate_backend(active_pid, 1000)
-                        from pg_replication_slots where slot_name = 'repmgr_slot_2' and active;
-                    begin
-                        perform pg_drop_replication_slot('repmgr_slot_2');
-                        return;
-                    exception when object_in_use then
-                    end;
-                end loop;
-            end $$",
-        ),
-        shown: &["node1: replication slots"],
-        anew: &[],
-    },
-    Drift {
-        host: "node1",
-        by: Sql(
-            "repmgr",
-            "delete from repmgr.nodes where node_name = 'node3'",
-        ),
-        shown: &["node3: repmgr.nodes"],
-        anew: &[],
-    },
-    Drift {
-        host: "pooler1",
-        by: Script("sed -i 's/port=5432/port=5433/' /etc/pgbouncer/databases.ini"),
-        shown: &[
-            "pooler1: /etc/pgbouncer/databases.ini",
-            "pooler1: pgbouncer",
-        ],
-        anew: &[],
-    },
-    Drift {
-        host: "pooler1",
-        by: Script(
-            "sed -i 's/port=5432/port=5433/' /etc/pgbouncer/databases.ini; systemctl reload pgbouncer",
-        ),
-        shown: &[
-            "pooler1: /etc/pgbouncer/databases.ini",
-            "pooler1: pgbouncer",
-        ],
-        anew: &[],
-    },
-    // What a run leaves that is cut off before systemd has read a new file.
-    Drift {
-        host: "node3",
-        by: Script(
-            "cd /etc/systemd/system; mv postgresql@15-main.service.d /root/; systemctl daemon-reload
-            mv /root/postgresql@15-main.service.d .",
-        ),
-        shown: &["node3: postgresql@15-main"],
-        anew: &[],
-    },
-    Drift {
-        host: "pooler1",
-        by: Script("systemctl stop pgbouncer"),
-        shown: &["pooler1: pgbouncer"],
-        anew: &["pooler1 pid of pgbouncer"],
-    },
+/// What is changed at the same time, so that there are as few applies as can be; `PGHA_ALL=1` makes each alone.
+const ROUNDS: &[&[Drift]] = &[
+    &[
+        Drift {
+            host: "node2",
+            by: Script("echo '# by hand' >>/etc/postgresql/15/main/pg_hba.conf"),
+            shown: &["node2: /etc/postgresql/15/main/pg_hba.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node3",
+            by: Script(
+                "echo 'host all all 192.0.2.0/24 scram-sha-256' >>/etc/postgresql/15/main/pg_hba.conf
+                pg_ctlcluster 15 main reload",
+            ),
+            shown: &["node3: /etc/postgresql/15/main/pg_hba.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            by: Script(
+                "runuser -u postgres -- psql -qc \"alter system set wal_keep_size = '128MB'\"
+                pg_ctlcluster 15 main reload",
+            ),
+            shown: &["node1: /etc/postgresql/15/main/conf.d/pgha.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node3",
+            by: Script("systemctl stop repmgrd"),
+            shown: &["node3: repmgrd"],
+            anew: &["node3 pid of repmgrd"],
+        },
+        Drift {
+            host: "node1",
+            by: Sql("app", "reassign owned by app to postgres; drop role app"),
+            shown: &["node1: app", "node1: app"],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            by: Script("rm /etc/sudoers.d/pgha"),
+            shown: &["node1: /etc/sudoers.d/pgha"],
+            anew: &[],
+        },
+        Drift {
+            host: "pooler1",
+            by: Script("sed -i 's/port=5432/port=5433/' /etc/pgbouncer/databases.ini"),
+            shown: &[
+                "pooler1: /etc/pgbouncer/databases.ini",
+                "pooler1: pgbouncer",
+            ],
+            anew: &[],
+        },
+    ],
+    &[
+        Drift {
+            host: "node2",
+            by: Sql("postgres", "alter system set wal_keep_size = '128MB'"),
+            shown: &["node2: /etc/postgresql/15/main/conf.d/pgha.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            by: Script("chmod 600 /etc/postgresql/15/main/conf.d/pgha.conf"),
+            shown: &["node1: /etc/postgresql/15/main/conf.d/pgha.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            by: Sql("postgres", "alter role app password 'another' superuser"),
+            shown: &["node1: app"],
+            anew: &[],
+        },
+        Drift {
+            host: "node2",
+            by: Script("chmod 644 /var/lib/postgresql/.pgpass"),
+            shown: &["node2: /var/lib/postgresql/.pgpass"],
+            anew: &[],
+        },
+        Drift {
+            host: "node3",
+            by: Script("chmod 600 /etc/repmgr.conf; chown root /etc/repmgr.conf"),
+            shown: &["node3: /etc/repmgr.conf"],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            by: Sql(
+                "repmgr",
+                "delete from repmgr.nodes where node_name = 'node3'",
+            ),
+            shown: &["node3: repmgr.nodes"],
+            anew: &[],
+        },
+        Drift {
+            host: "pooler1",
+            by: Script(
+                "sed -i 's/port=5432/port=5433/' /etc/pgbouncer/databases.ini; systemctl reload pgbouncer",
+            ),
+            shown: &[
+                "pooler1: /etc/pgbouncer/databases.ini",
+                "pooler1: pgbouncer",
+            ],
+            anew: &[],
+        },
+    ],
+    &[
+        Drift {
+            host: "node1",
+            by: Script(
+                "echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ somebody' >>/var/lib/postgresql/.ssh/authorized_keys",
+            ),
+            shown: &[],
+            anew: &[],
+        },
+        Drift {
+            host: "node1",
+            // A slot can be dropped only in the moment in which its standby is not connected.
+            by: Sql(
+                "postgres",
+                "do $$ begin
+                    loop
+                        perform pg_terminate_backend(active_pid, 1000)
+                            from pg_replication_slots where slot_name = 'repmgr_slot_2' and active;
+                        begin
+                            perform pg_drop_replication_slot('repmgr_slot_2');
+                            return;
+                        exception when object_in_use then
+                        end;
+                    end loop;
+                end $$",
+            ),
+            shown: &["node1: replication slots"],
+            anew: &[],
+        },
+        // What a run leaves that is cut off before systemd has read a new file.
+        Drift {
+            host: "node3",
+            by: Script(
+                "cd /etc/systemd/system; mv postgresql@15-main.service.d /root/; systemctl daemon-reload
+                mv /root/postgresql@15-main.service.d .",
+            ),
+            shown: &["node3: postgresql@15-main"],
+            anew: &[],
+        },
+        Drift {
+            host: "pooler1",
+            by: Script("systemctl stop pgbouncer"),
+            shown: &["pooler1: pgbouncer"],
+            anew: &["pooler1 pid of pgbouncer"],
+        },
+    ],
 ];
 
 pub fn is_shown_alone_and_mended() {
     let lab = Lab::converged(Hosts::default());
-    for drift in DRIFTS {
+    let size = if moment::is_whole() { 1 } else { usize::MAX };
+    for round in ROUNDS.iter().flat_map(|round| round.chunks(size)) {
         let before = processes(&lab);
-        let what = match drift.by {
-            Script(script) => {
-                lab.on(drift.host, script);
-                script
-            }
-            Sql(database, statement) => {
-                lab.sql_in(drift.host, database, statement);
-                statement
-            }
-        };
+        for drift in round {
+            match drift.by {
+                Script(script) => lab.on(drift.host, script),
+                Sql(database, statement) => lab.sql_in(drift.host, database, statement),
+            };
+        }
 
         let report = lab.json("apply", &[]);
 
-        assert_eq!(plans::subjects(&report["plan"]), drift.shown, "{what}");
+        let of = |what: fn(&Drift) -> &'static [&'static str]| {
+            let mut all: Vec<&str> = round
+                .iter()
+                .flat_map(|drift| what(drift))
+                .copied()
+                .collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(plans::subjects(&report["plan"]), of(|drift| drift.shown));
         assert_eq!(
             state::changed(&before, &processes(&lab)),
-            drift.anew,
-            "{what}"
+            of(|drift| drift.anew)
         );
     }
     let keys = lab.on("node1", "cat /var/lib/postgresql/.ssh/authorized_keys");

@@ -86,7 +86,7 @@ const SCENARIOS: &[Scenario] = &[
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",
         Others,
-        Always,
+        Whole,
         bootstrap::as_a_user_with_sudo,
     ),
     (
@@ -260,7 +260,7 @@ const SCENARIOS: &[Scenario] = &[
     ),
     (
         "a_second_apply_changes_nothing",
-        Nothing,
+        Others,
         Always,
         again::changes_nothing,
     ),
@@ -349,9 +349,11 @@ fn main() {
     }
     if !arguments.list && arguments.filter.is_none() {
         // What all of them start from is made first: a machine that is busy with that would be too slow for those that wait.
-        for os in ["debian-12", "debian-11", "debian-13"] {
-            snapshot::base(os);
-        }
+        std::thread::scope(|scope| {
+            for os in ["debian-12", "debian-11", "debian-13"] {
+                scope.spawn(move || snapshot::base(os));
+            }
+        });
     }
     let recorded = RECORDED.iter().map(|&(name, record)| {
         let record = Trial::test(name, move || {

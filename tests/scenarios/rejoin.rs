@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::clean;
 use crate::failover::{self, is_led_to};
 use crate::lab::{Hosts, Lab, Ran};
-use crate::moment::Run;
+use crate::moment::{self, Run};
 
 const DATA: &str = "/var/lib/postgresql/15/main";
 
@@ -25,11 +25,23 @@ pub fn old_primary() {
     failover::never_by_itself(&lab);
     attaches(&lab);
     rewinds(&lab);
-    is_copied_where_it_cannot_be_rewound(&lab);
-    is_copied_where_timelines_only_look_the_same(&lab);
-    rewinds_with_log_of_others(&lab);
-    rewinds_with_log_of_an_archive(&lab);
+    // What each was told and decided is recorded, too (`tests/recorded.rs`).
+    let (mut old, mut new) = ("node1", "node2");
+    for comes_back in moment::some_of(OTHERWISE, 2) {
+        comes_back(&lab, old, new);
+        clean::is_quickly(&lab, new);
+        (old, new) = (new, old);
+    }
+    clean::is(&lab, old);
 }
+
+/// How an old primary comes back otherwise than by an attach or a plain rewind, once a new one was promoted.
+const OTHERWISE: &[fn(&Lab, &str, &str)] = &[
+    is_copied_where_it_cannot_be_rewound,
+    is_copied_where_timelines_only_look_the_same,
+    rewinds_with_log_of_others,
+    rewinds_with_log_of_an_archive,
+];
 
 /// It was stopped cleanly before another was promoted: nothing is lost, and nobody is asked. The other standby follows, too.
 fn attaches(lab: &Lab) {
@@ -46,7 +58,7 @@ fn attaches(lab: &Lab) {
     let back = lab.pgha("rejoin", &["node1"]).exits(0);
     assert!(back.stdout.contains("comes back by: attach"), "{back}");
     is_back(lab, "node1", "node2");
-    clean::is(lab, "node2");
+    clean::is_quickly(lab, "node2");
 }
 
 /// It went on after another was promoted, and was killed. The count is exact, what is saved holds it, and without consent
@@ -88,40 +100,37 @@ fn rewinds(lab: &Lab) {
     is_back(lab, "node2", "node1");
     let left = format!("select count(*) from own where what = '{MARKER}'");
     assert_eq!(lab.sql("node2", &left), "0");
-    clean::is(lab, "node1");
+    clean::is_quickly(lab, "node1");
 }
 
 /// The log from before the fork is gone: a rewind cannot begin, and a copy follows with the consent that there was.
-fn is_copied_where_it_cannot_be_rewound(lab: &Lab) {
-    diverge(lab, "node1", "node2", forget);
-    let refused = lab.pgha("rejoin", &["node1"]).exits(3);
+fn is_copied_where_it_cannot_be_rewound(lab: &Lab, old: &str, new: &str) {
+    diverge(lab, old, new, forget);
+    let refused = lab.pgha("rejoin", &[old]).exits(3);
     assert!(refused.stderr.contains("and more before them"), "{refused}");
-    let back = lab
-        .pgha("rejoin", &["node1", "--accept-data-loss"])
-        .exits(0);
+    let back = lab.pgha("rejoin", &[old, "--accept-data-loss"]).exits(0);
     assert!(
         back.stderr
-            .contains("the rewind failed: `node1` is copied anew"),
+            .contains(&format!("the rewind failed: `{old}` is copied anew")),
         "{back}"
     );
-    assert_ne!(kept(lab, "node1"), "", "what was there is not kept");
-    is_back(lab, "node1", "node2");
-    clean::is(lab, "node2");
+    assert_ne!(kept(lab, old), "", "what was there is not kept");
+    is_back(lab, old, new);
 }
 
 /// The log before the fork is gone from the old primary, but not from the others.
-fn rewinds_with_log_of_others(lab: &Lab) {
-    rewinds_with_fetched_log(lab, "node3", "node1", "rm", "node");
+fn rewinds_with_log_of_others(lab: &Lab, old: &str, new: &str) {
+    rewinds_with_fetched_log(lab, old, new, "rm", "node");
 }
 
 /// The log before the fork is gone from the old primary, and `restore_command` has it.
-fn rewinds_with_log_of_an_archive(lab: &Lab) {
+fn rewinds_with_log_of_an_archive(lab: &Lab, old: &str, new: &str) {
     lab.set_variable(&format!(
         "postgresql_settings: {{ restore_command: 'cp {ARCHIVE}/%f %p' }}"
     ));
     lab.pgha("apply", &[]).exits(0);
     let archive = format!("mv -t {ARCHIVE}");
-    rewinds_with_fetched_log(lab, "node1", "node2", &archive, "archive");
+    rewinds_with_fetched_log(lab, old, new, &archive, "archive");
 }
 
 /// The old primary's oldest log is taken away `by` this, and fetched `from` there.
@@ -137,7 +146,6 @@ fn rewinds_with_fetched_log(lab: &Lab, old: &str, new: &str, by: &str, from: &st
     let fetched = format!("is fetched from {from}");
     assert!(back.stderr.contains(&fetched), "{back}");
     is_back(lab, old, new);
-    clean::is(lab, new);
 }
 
 /// A node is killed, and of its log only the segment in which it made its last checkpoint is there, and what came after.
@@ -170,34 +178,31 @@ fn forget(lab: &Lab, node: &str) {
 }
 
 /// Both were promoted, each for itself, to a timeline of the same number; pg_rewind would say that nothing is to be done.
-fn is_copied_where_timelines_only_look_the_same(lab: &Lab) {
-    diverge(lab, "node2", "node3", kill);
+fn is_copied_where_timelines_only_look_the_same(lab: &Lab, old: &str, new: &str) {
+    diverge(lab, old, new, kill);
     lab.on(
-        "node2",
+        old,
         &format!(
             "touch /run/pgha-guard-off; install -o postgres -m 0600 /dev/null {DATA}/standby.signal
             sed -i /^primary_conninfo/d {DATA}/postgresql.auto.conf"
         ),
     );
-    lab.on("node2", "systemctl start postgresql@15-main");
-    assert_eq!(lab.sql("node2", "select pg_promote()"), "t");
+    lab.on(old, "systemctl start postgresql@15-main");
+    assert_eq!(lab.sql(old, "select pg_promote()"), "t");
     let timeline = "select timeline_id from pg_control_checkpoint()";
-    for node in ["node2", "node3"] {
+    for node in [old, new] {
         lab.sql(node, "checkpoint");
     }
-    assert_eq!(lab.sql("node2", timeline), lab.sql("node3", timeline));
-    kill(lab, "node2");
-    lab.pgha("rejoin", &["node2"]).exits(3);
-    let back = lab
-        .pgha("rejoin", &["node2", "--accept-data-loss"])
-        .exits(0);
+    assert_eq!(lab.sql(old, timeline), lab.sql(new, timeline));
+    kill(lab, old);
+    lab.pgha("rejoin", &[old]).exits(3);
+    let back = lab.pgha("rejoin", &[old, "--accept-data-loss"]).exits(0);
     assert!(back.stdout.contains("comes back by:  rebuild"), "{back}");
     assert!(
         back.stdout.contains("timelines of the same number"),
         "{back}"
     );
-    is_back(lab, "node2", "node3");
-    clean::is(lab, "node3");
+    is_back(lab, old, new);
 }
 
 /// Data directories that are none, or somebody else's, or ahead; and standbys that have to be copied anew.

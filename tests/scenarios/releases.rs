@@ -1,29 +1,42 @@
 //! The other releases of Debian that pgha knows, from bare hosts: other versions of everything.
 
+use crate::bootstrap;
 use crate::failover::receives_nothing;
 use crate::lab::{Hosts, Lab};
 use crate::{clean, promise};
 
+const HOSTS: Hosts = Hosts {
+    nodes: 2,
+    poolers: 1,
+    witness: true,
+    os: "debian-11",
+    user: "root",
+    bare: true,
+};
+
+/// Root logs in.
 pub fn debian_11() {
-    bootstraps("debian-11");
-}
-
-pub fn debian_13() {
-    bootstraps("debian-13");
-}
-
-fn bootstraps(os: &'static str) {
-    let lab = Lab::up(Hosts {
-        nodes: 2,
-        witness: true,
-        os,
-        bare: true,
-        ..Hosts::default()
-    });
+    let lab = Lab::up(HOSTS);
     lab.pgha("apply", &[]).exits(0);
-    promise::is_kept(&lab, &["node1", "node2"], "node1");
+    becomes_a_cluster(&lab);
+}
+
+/// A user with `sudo` logs in, and a plan that was kept is applied.
+pub fn debian_13() {
+    let lab = Lab::up(Hosts {
+        os: "debian-13",
+        user: "admin",
+        ..HOSTS
+    });
+    let hosts = ["node1", "node2", "witness1", "pooler1"];
+    bootstrap::applies_what_was_planned(&lab, 17, &hosts);
+    becomes_a_cluster(&lab);
+}
+
+fn becomes_a_cluster(lab: &Lab) {
+    promise::is_kept(lab, &["node1", "node2"], "node1");
     lab.assert_converged();
-    fails_over_and_back(&lab);
+    fails_over_and_back(lab);
 }
 
 /// A primary with a commit that nobody else has dies, comes back by a rewind, and is the primary again.

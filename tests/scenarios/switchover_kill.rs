@@ -56,7 +56,7 @@ pub fn after_the_decision() {
 
 fn at_each(lab: Lab, moments: &[Moment]) {
     let mut primary = "node1";
-    for moment in moment::some_of(moments, 5) {
+    for moment in moment::some_of(moments, 7) {
         let to = if primary == "node1" { "node2" } else { "node1" };
         killed(&lab, *moment, to);
         primary = to;
