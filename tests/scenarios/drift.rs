@@ -196,11 +196,7 @@ pub fn is_shown_alone_and_mended() {
         let report = lab.json("apply", &[]);
 
         let of = |what: fn(&Drift) -> &'static [&'static str]| {
-            let mut all: Vec<&str> = round
-                .iter()
-                .flat_map(|drift| what(drift))
-                .copied()
-                .collect();
+            let mut all: Vec<&str> = round.iter().flat_map(&what).copied().collect();
             all.sort_unstable();
             all
         };
