@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # The first process of a lab host; becomes systemd. Arguments: host token, login user, authorized key, and, for a host of a
 # cluster that was kept, the former beginning of all addresses and the present one, e.g. `172.30.7.`.
+# `addresses.sh` comes before it.
 # What is printed is the container's log, the only trace of a host that does not boot.
 exec 2>&1
 set -e
@@ -30,14 +31,7 @@ if [ "$(cat "$marker" 2>/dev/null)" != "$token" ]; then
             cp -a /var/lib/pgha-lab/postgresql/. /var/lib/postgresql/
             rm -rf /var/lib/pgha-lab/postgresql
         fi
-        if [ "$old" != "$new" ]; then
-            pattern=$(printf '%s' "$old" | sed 's/[.]/[.]/g')
-            grep -rlIF -- "$old" /etc/pgbouncer /etc/postgresql /etc/repmgr.conf /usr/local/lib/pgha /var/lib/pgha \
-                /var/lib/postgresql/.pgpass /var/lib/postgresql/.ssh/known_hosts /var/lib/postgresql/*/*/postgresql.auto.conf \
-                >/run/pgha-lab-files 2>/dev/null || :
-            while IFS= read -r file; do sed -i "s/$pattern/$new/g" "$file"; done </run/pgha-lab-files
-            rm /run/pgha-lab-files
-        fi
+        turn_addresses "$old" "$new"
         # It waits until its table has the present addresses, see `restored.sh`.
         if [ -L /etc/systemd/system/multi-user.target.wants/repmgrd.service ]; then
             rm /etc/systemd/system/multi-user.target.wants/repmgrd.service

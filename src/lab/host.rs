@@ -47,7 +47,10 @@ pub struct Boot {
 /// How long a host may take to boot. It takes 2 to 5 s; a machine that is busy with other things takes longer.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-const FIRST_PROCESS: &str = include_str!("first-process.sh");
+const FIRST_PROCESS: &str = concat!(
+    include_str!("addresses.sh"),
+    include_str!("first-process.sh")
+);
 
 /// Waits inside the host until systemd has settled; prints its state, the host's public key, and the failed units.
 const SETTLED: &str = include_str!("settled.sh");

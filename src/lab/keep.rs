@@ -129,6 +129,8 @@ impl Hosts<'_> {
                     let changes = changes.chain([
                         "LABEL pgha.lab= pgha.dir= pgha.host= pgha.address=".to_owned(),
                         "VOLUME /var/lib/postgresql".to_owned(),
+                        // The first process's words tell which lab it was, and who could log in.
+                        "CMD []".to_owned(),
                     ]);
                     for change in changes {
                         arguments.extend(["--change".to_owned(), change]);

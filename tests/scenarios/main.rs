@@ -11,6 +11,7 @@ mod drift;
 mod failover;
 mod kill;
 mod lab;
+mod labs;
 mod literal;
 mod load;
 mod made;
@@ -215,6 +216,7 @@ const SCENARIOS: &[Scenario] = &[
         Always,
         bootstrap::stale_plan,
     ),
+    ("two_labs_never_meet", Others, Always, labs::never_meet),
     ("a_fourth_member_joins", Others, Always, members::a_fourth),
     (
         "a_new_order_or_primary_changes_nothing",

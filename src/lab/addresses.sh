@@ -1,0 +1,16 @@
+# shellcheck shell=sh
+# A copy of a host turns to the addresses of the lab that it is in now.
+
+# All files of a cluster's configuration, in which addresses begin otherwise from now on. A host's own root is empty.
+turn_addresses() { # OLD NEW [ROOT], e.g. `172.30.7. 172.30.9.`
+    [ "$1" != "$2" ] || return 0
+    beginning=$(printf '%s' "$1" | sed 's/[.]/[.]/g')
+    # `1172.30.7.1` begins with neither.
+    pattern="\\(^\\|[^0-9.]\\)$beginning"
+    set -- "$2" "${3-}"
+    grep -rlI -e "$pattern" "$2/etc/pgbouncer" "$2/etc/postgresql" "$2/etc/repmgr.conf" "$2/usr/local/lib/pgha" \
+        "$2/var/lib/pgha" "$2/var/lib/postgresql/.pgpass" "$2/var/lib/postgresql/.ssh/known_hosts" \
+        "$2"/var/lib/postgresql/*/*/postgresql.auto.conf 2>/dev/null |
+        # Twice: two addresses with one character between them share it.
+        while IFS= read -r file; do sed -i "s/$pattern/\\1$1/g; s/$pattern/\\1$1/g" "$file"; done
+}
