@@ -75,7 +75,7 @@ pub fn comes_back(lab: &Lab, node: &str, primary: &str) {
 }
 
 /// A standby is promoted soon, and clients wait for one.
-fn fail_over_quickly(lab: &Lab) {
+pub fn fail_over_quickly(lab: &Lab) {
     // Not less than 4 s in all: within twice its monitoring interval repmgrd takes the primary for still seen by the other
     // standby, cancels the election, and does not hold another (5.3.3).
     lab.set_variable("repmgr_settings: { reconnect_attempts: 4, reconnect_interval: 2 }");
@@ -388,7 +388,7 @@ fn is_refused(lab: &Lab, node: &str, since: &str) {
 type Strike = fn(&Lab, &str);
 
 /// Nothing that a host sends to another one arrives, or does again.
-fn route(lab: &Lab, host: &str, verb: &str) {
+pub fn route(lab: &Lab, host: &str, verb: &str) {
     for (address, name) in lab.names() {
         if name != host {
             lab.on(host, &format!("ip route {verb} blackhole {address}"));

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -52,6 +52,14 @@ pub struct Lab {
     pub dir: PathBuf,
     /// The inventory as the lab made it.
     pub born_with: String,
+    /// By their names; asked for once, since every look at a host needs its container.
+    hosts: OnceLock<BTreeMap<String, Host>>,
+}
+
+/// What the engine knows of a host, as long as the lab is there.
+struct Host {
+    container: String,
+    address: String,
 }
 
 impl Lab {
@@ -82,6 +90,7 @@ impl Lab {
         let number = LABS.fetch_add(1, Ordering::Relaxed);
         let mut lab = Self {
             born_with: String::new(),
+            hosts: OnceLock::new(),
             dir: std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id())),
         };
         let (nodes, poolers) = (hosts.nodes.to_string(), hosts.poolers.to_string());
@@ -181,15 +190,29 @@ impl Lab {
 
     /// The container of a host.
     pub fn container(&self, host: &str) -> String {
-        let dir = self.dir.display();
-        docker(&[
-            "ps",
-            "-aq",
-            &format!("--filter=label=pgha.dir={dir}"),
-            &format!("--filter=label=pgha.host={host}"),
-        ])
-        .exits(0)
-        .line()
+        self.host(host).container.clone()
+    }
+
+    fn host(&self, host: &str) -> &Host {
+        let hosts = self.hosts();
+        hosts.get(host).unwrap_or_else(|| panic!("no host {host}"))
+    }
+
+    fn hosts(&self) -> &BTreeMap<String, Host> {
+        self.hosts.get_or_init(|| {
+            let dir = format!("--filter=label=pgha.dir={}", self.dir.display());
+            let format = r#"{{.Label "pgha.host"}} {{.ID}} {{.Label "pgha.address"}}"#;
+            let listed = docker(&["ps", "-a", &dir, "--format", format]).exits(0);
+            let words = listed.stdout.lines().map(str::split_whitespace);
+            words
+                .map(|mut words| {
+                    let mut word = || words.next().unwrap().to_owned();
+                    let name = word();
+                    let (container, address) = (word(), word());
+                    (name, Host { container, address })
+                })
+                .collect()
+        })
     }
 
     /// Runs a script as root on a host, around SSH and pgha.
@@ -258,23 +281,14 @@ impl Lab {
 
     /// The address of a host.
     pub fn address(&self, host: &str) -> String {
-        let format = "{{index .Config.Labels \"pgha.address\"}}";
-        docker(&["inspect", "-f", format, &self.container(host)])
-            .exits(0)
-            .line()
+        self.host(host).address.clone()
     }
 
     /// The name of every host, by its address.
     pub fn names(&self) -> BTreeMap<String, String> {
-        let dir = format!("--filter=label=pgha.dir={}", self.dir.display());
-        let format = r#"{{.Label "pgha.address"}} {{.Label "pgha.host"}}"#;
-        let listed = docker(&["ps", "-a", &dir, "--format", format]).exits(0);
-        let pairs = listed
-            .stdout
-            .lines()
-            .filter_map(|line| line.split_once(' '));
-        pairs
-            .map(|(address, host)| (address.to_owned(), host.to_owned()))
+        let hosts = self.hosts().iter();
+        hosts
+            .map(|(name, host)| (host.address.clone(), name.clone()))
             .collect()
     }
 

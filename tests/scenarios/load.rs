@@ -258,16 +258,20 @@ async fn write(index: usize, pooler: String, config: Config, shared: Shared) {
             },
         };
         number += 1;
-        let insert = format!("insert into load values ({index}, {number})");
-        let failed = match timeout(PATIENCE, client.simple_query(&insert)).await {
-            Ok(Ok(_)) => None,
-            Ok(Err(error)) => Some(told(&error)),
-            Err(_) => Some("no answer within a minute".to_owned()),
+        let insert = format!(
+            "insert into load values ({index}, {number}) returning host(inet_server_addr())"
+        );
+        let answer = match timeout(PATIENCE, client.simple_query(&insert)).await {
+            Ok(Ok(messages)) => Ok(first(&messages)),
+            Ok(Err(error)) => Err(told(&error)),
+            Err(_) => Err("no answer within a minute".to_owned()),
         };
         let at = shared.began.elapsed();
-        match failed {
-            None => shared.note(|seen| seen.writers[index].acknowledged.push((number, at))),
-            Some(what) => {
+        match answer {
+            Ok(server) => {
+                shared.note(|seen| seen.writers[index].acknowledge(number, at, server));
+            }
+            Err(what) => {
                 shared.note(|seen| seen.writers[index].unknown.insert(number));
                 shared.fail(&who, format!("number {number}: {what}"));
             }
@@ -277,6 +281,15 @@ async fn write(index: usize, pooler: String, config: Config, shared: Shared) {
         }
         sleep(PAUSE).await;
     }
+}
+
+/// The first field of the first row.
+fn first(messages: &[SimpleQueryMessage]) -> String {
+    let field = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    field.unwrap_or_default().to_owned()
 }
 
 /// Asks a member whether it takes writes. That it does not answer is no failure.

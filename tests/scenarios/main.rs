@@ -33,6 +33,7 @@ mod switchover;
 mod switchover_broken;
 mod switchover_gate;
 mod switchover_kill;
+mod walk;
 mod watch;
 mod witness;
 
@@ -265,6 +266,18 @@ const SCENARIOS: &[Scenario] = &[
         Others,
         Always,
         again::changes_nothing,
+    ),
+    (
+        "a_walk_over_three_members",
+        Nothing,
+        Always,
+        walk::over_three,
+    ),
+    (
+        "a_walk_over_two_members_and_a_witness",
+        Nothing,
+        Whole,
+        walk::over_two_and_a_witness,
     ),
     (
         "a_switchover_drains_as_it_is_told",

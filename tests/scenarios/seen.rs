@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::lab::Lab;
 
+/// Acknowledgements that are further apart say nothing of the time between them.
+const GAP: Duration = Duration::from_millis(500);
+
 /// All that a load noted; times are since it began.
 #[derive(Clone, Default)]
 pub struct Seen {
@@ -27,6 +30,8 @@ pub struct Failure {
 pub struct Writer {
     pub pooler: String,
     pub acknowledged: Vec<(i64, Duration)>,
+    /// Who acknowledged, by address, and when, first and last, in a row.
+    pub servers: Vec<(String, Duration, Duration)>,
     /// Numbers that were sent and never acknowledged.
     pub unknown: BTreeSet<i64>,
 }
@@ -44,6 +49,7 @@ impl Seen {
         self.writers.push(Writer {
             pooler: pooler.to_owned(),
             acknowledged: Vec::new(),
+            servers: Vec::new(),
             unknown: BTreeSet::new(),
         });
     }
@@ -155,6 +161,25 @@ impl Seen {
         assert!(two.is_empty(), "{two:#?}");
     }
 
+    /// The times in which two members took writes of clients of poolers.
+    pub fn two_through_poolers(&self) -> Vec<String> {
+        let rows: Vec<_> = self
+            .writers
+            .iter()
+            .flat_map(|writer| &writer.servers)
+            .collect();
+        let mut two = Vec::new();
+        for (number, (one, from, to)) in rows.iter().enumerate() {
+            for (other, since, until) in &rows[number + 1..] {
+                let (begin, end) = (from.max(since), to.min(until));
+                if one != other && begin < end {
+                    two.push(format!("{one} and {other} from {begin:?} to {end:?}"));
+                }
+            }
+        }
+        two
+    }
+
     /// The times in which two members surely were primaries.
     pub fn two_primaries(&self) -> Vec<String> {
         let mut two = Vec::new();
@@ -182,6 +207,16 @@ fn rows(lab: &Lab, primary: &str, writer: usize) -> BTreeSet<i64> {
 }
 
 impl Writer {
+    /// A number was acknowledged by the server at this address.
+    pub fn acknowledge(&mut self, number: i64, at: Duration, server: String) {
+        self.acknowledged.push((number, at));
+        match self.servers.last_mut() {
+            // After a longer wait another may have had the role meanwhile.
+            Some((last, _, until)) if *last == server && at - *until < GAP => *until = at,
+            _ => self.servers.push((server, at, at)),
+        }
+    }
+
     /// Those that were acknowledged.
     fn numbers(&self) -> BTreeSet<i64> {
         self.acknowledged
