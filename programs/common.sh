@@ -18,6 +18,8 @@ home=/var/lib/postgresql
 clients=/usr/lib/postgresql
 # Somebody's word that this host's PostgreSQL may run whatever the others say.
 guard_off=/run/pgha-guard-off
+# Seconds that it holds, from when the file was last touched.
+guard_off_for=3600
 # There while a primary is down since it saw nobody.
 isolated=/run/pgha-isolated
 # shellcheck source=tests/programs/host.conf
@@ -71,6 +73,15 @@ apart() { # COMMAND ARGUMENT…
   errors=${errors#*"$between"}
 }
 between=$(printf '\036')
+
+# Somebody's word does not hold for ever. A time that is yet to come, e.g. since the clock was set back, is none.
+end_guard_off() {
+  [ -e "$guard_off" ] || return 0
+  age=$(($(date +%s) - $(stat -c %Y "$guard_off")))
+  if [ "$age" -ge -60 ] && [ "$age" -lt "$guard_off_for" ]; then return 0; fi
+  rm -f "$guard_off"
+  echo "$guard_off is over, and removed"
+}
 
 # Whole seconds since the host booted: no step of the clock moves it.
 seconds() {

@@ -24,12 +24,15 @@ fence() {
 }
 
 # Becomes the primary. repmgrd does not run anywhere by now, but what it had asked for goes on: a standby is promoted only
-# once it has replayed all that it has received.
-take_over() { # SECONDS
+# once it has replayed all that it has received. Of members that are there and do not tell, those that are named are known to
+# be standbys.
+take_over() { # SECONDS STANDBY…
+  seconds=$1
+  shift
   waited=0
   while being=$(being_promoted) && [ -n "$being" ]; do
     waited=$((waited + 1))
-    [ "$waited" -lt "$(($1 * 5))" ] || fail "$being is being promoted, and was not within $1 s"
+    [ "$waited" -lt "$((seconds * 5))" ] || fail "$being is being promoted, and was not within $seconds s"
     sleep 0.2
   done
   code=0
@@ -40,14 +43,22 @@ take_over() { # SECONDS
       return 0
       ;;
     1) ;;
+    4) are_standbys "$@" || fail "it cannot be told whether anybody takes writes: $found" ;;
     *) fail "it cannot be told whether anybody takes writes: $found" ;;
   esac
   sql postgres 'select pg_promote(false)' >/dev/null
   waited=0
   until is_writable; do
     waited=$((waited + 1))
-    [ "$waited" -lt "$(($1 * 10))" ] || fail "it was not promoted within $1 s"
+    [ "$waited" -lt "$((seconds * 10))" ] || fail "it was not promoted within $seconds s"
     sleep 0.1
+  done
+}
+
+# Whether all that are there and do not tell are among these.
+are_standbys() { # STANDBY…; $found
+  for there in $(printf '%s\n' "$found" | awk '$4 == "there" { print $1 }'); do
+    case " $* " in *" $there "*) ;; *) return 1 ;; esac
   done
 }
 

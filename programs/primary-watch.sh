@@ -49,7 +49,7 @@ is_past() { # SYSTEM TIMELINE; $own
 give_up() { # NAME SYSTEM TIMELINE
   # Once more: to look takes seconds.
   own=$(position)
-  if ! is_past "$2" "$3" || [ -e "$guard_off" ] || [ -e "$data/standby.signal" ]; then return 0; fi
+  if ! is_past "$2" "$3" || [ -e "$guard_off" ] || is_standby; then return 0; fi
   remember_replaced "$1" "$2" "$3"
   echo "PostgreSQL is being stopped: $1 is on timeline $3, this server on ${own#* }: it has been replaced. $advice"
   stop_server
@@ -117,7 +117,8 @@ while sleep 2; do
     start_where_seen
     continue
   fi
-  if [ -e "$data/standby.signal" ] || [ -e "$guard_off" ] || ! runs; then continue; fi
+  end_guard_off
+  if [ -e "$guard_off" ] || ! runs || is_standby; then continue; fi
   if [ "$isolation_timeout" -gt 0 ]; then stop_where_isolated; fi
   look
 done

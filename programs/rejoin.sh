@@ -47,6 +47,12 @@ recovered() {
   had_signal=
 }
 
+# A server that is there and does not tell what it is: what it has can be told once it is stopped.
+stop() {
+  stop_server
+  echo 'PostgreSQL is stopped'
+}
+
 # --- what only this member has ----------------------------------------------------------------------------------------
 
 save() { # FROM STRETCH…: `TIMELINE LSN`, and `TIMELINE:LSN:[LSN]` for each timeline since
@@ -280,7 +286,7 @@ as_root() { "$@"; }
 step=$1
 shift
 case $step in
-  save | attach | rewind | replace) "$step" "$@" ;;
+  stop | save | attach | rewind | replace) "$step" "$@" ;;
   # What a step does as postgres.
   copy | keep | decode) "$step" "$@" ;;
   write-settings) write_settings ;;

@@ -32,6 +32,14 @@ runs() {
   { read -r command <"$proc/$pid/comm"; } 2>/dev/null && [ "$command" = postgres ]
 }
 
+# Whether the server that runs is a standby. Its control data say so; the file says only how it would start.
+is_standby() {
+  [ -e "$data/standby.signal" ] || return 1
+  read_control
+  value 'Database cluster state'
+  [ "$value" != 'in production' ]
+}
+
 signal() { # SIGNAL PID: as postgres, since the number is from a file of its own
   # shellcheck disable=SC2016 # it is the inner shell that expands
   as_postgres sh -c 'kill -s "$1" "$2"' sh "$1" "$2" 2>/dev/null || :

@@ -24,6 +24,7 @@ if [ -e "$data/postmaster.pid" ] && ! runs; then as_postgres rm -f "$data/postma
 if [ -e "$data/standby.signal" ] || [ -e "$data/recovery.signal" ] || [ ! -e "$data/global/pg_control" ]; then exit 0; fi
 # A switchover that was undone has made sure that nobody was promoted.
 if [ -e "$state/starting-again" ]; then exit 0; fi
+end_guard_off
 if [ -e "$guard_off" ]; then
   echo "$guard_off is there: whether another member is the primary is not asked"
   exit 0

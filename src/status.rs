@@ -34,8 +34,8 @@ pub struct Status {
 pub struct Node {
     pub name: String,
     pub role: Role,
-    /// `running`, `streaming`, `catchup`, `not replicating`, `stopped`, `starting`, `not installed`, `unreachable`,
-    /// `unknown` where the host answers and PostgreSQL cannot be asked.
+    /// `running`, `streaming`, `catchup`, `not replicating`, `stopped`, `starting`, `not installed`, `unreachable`; of one that is
+    /// there and does not tell, why ([`Why::word`](crate::facts::Why::word)); `unknown` where the host could not be asked.
     pub state: String,
     pub timeline: Option<u32>,
     /// The member that it streams from, or `host:port` if that is no member's.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pgha::facts::{Facts, Path, Release, Role, Setting, Time, bare};
+use pgha::facts::{Facts, Instance, Path, Release, Role, Setting, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
 use pgha::plan::{Action, Declaration, Intent, Plan};
 use pgha::playbook::{self, Playbook};
@@ -128,11 +128,11 @@ fn come_true(world: &mut BTreeMap<String, Facts>) {
             unit.started = Time::At(2.0);
             unit.changed = Time::At(2.0);
         }
-        if let Some(server) = &mut facts.server {
+        if let Some(server) = facts.server.answers_mut() {
             server.started = Time::At(2.0);
             server.loaded = Time::At(2.0);
         }
-        let (Some(data), Some(server)) = (&mut facts.data, &mut facts.server) else {
+        let (Some(data), Some(server)) = (&mut facts.data, facts.server.answers_mut()) else {
             continue;
         };
         // A witness is a cluster of its own.
@@ -326,7 +326,7 @@ fn each_drift_appears_alone() {
             }
         }),
         ("node1: postgresql_role app", |world| {
-            let server = world.get_mut("node1").unwrap().server.as_mut().unwrap();
+            let server = world.get_mut("node1").unwrap().server.answers_mut().unwrap();
             server.roles.insert("app".to_owned(), Role::default());
         }),
         ("node2: service repmgrd", |world| {
@@ -403,13 +403,13 @@ fn a_former_primary_is_never_started_beside_the_new_one() {
     let site = Site::new(INVENTORY);
     let mut world = site.converged();
     let old = world.get_mut("node1").unwrap();
-    old.server = None;
+    old.server = Instance::Down;
     old.units.get_mut("repmgrd").unwrap().active = "activating".to_owned();
     world
         .get_mut("node2")
         .unwrap()
         .server
-        .as_mut()
+        .answers_mut()
         .unwrap()
         .in_recovery = false;
     world
@@ -433,8 +433,8 @@ fn a_former_primary_is_never_started_beside_the_new_one() {
         "{:?}",
         plan.held
     );
-    assert!(after["node1"].server.is_none());
-    let slots = &after["node2"].server.as_ref().unwrap().slots;
+    assert!(after["node1"].server.is_down());
+    let slots = &after["node2"].server.answers().unwrap().slots;
     assert!(
         !slots.contains_key("repmgr_slot_1"),
         "WAL would pile up in it"
@@ -447,7 +447,7 @@ fn states_that_could_cost_data_are_refused() {
     type Harm = fn(&mut BTreeMap<String, Facts>);
     let cases: [(&str, Harm); 4] = [
         ("writable primaries at the same time", |world| {
-            let server = world.get_mut("node2").unwrap().server.as_mut().unwrap();
+            let server = world.get_mut("node2").unwrap().server.answers_mut().unwrap();
             server.in_recovery = false;
         }),
         ("belongs to another cluster", |world| {
@@ -456,7 +456,7 @@ fn states_that_could_cost_data_are_refused() {
         }),
         ("no member is a primary", |world| {
             for facts in world.values_mut() {
-                facts.server = None;
+                facts.server = Instance::Down;
                 if let Some(data) = &mut facts.data {
                     data.standby_signal = true;
                 }

@@ -266,7 +266,7 @@ fn healthy() -> Vec<Heard> {
 
 /// What decides about data in what was understood.
 fn believed(facts: &Facts) -> impl PartialEq + std::fmt::Debug {
-    let server = facts.server.as_ref();
+    let server = facts.server.answers();
     server.map(|server| {
         (
             server.in_recovery,
@@ -299,7 +299,7 @@ fn a_healthy_cluster_is_understood() {
     for heard in healthy() {
         let facts = heard.understood(&heard.answers).unwrap();
         if heard.host.starts_with("node") {
-            let server = facts.server.as_ref().unwrap();
+            let server = facts.server.answers().unwrap();
             let data = facts.data.as_ref().unwrap();
             assert_eq!(server.in_recovery, heard.host != "node1", "{}", heard.name);
             assert_eq!(server.system_identifier, data.system_identifier);
@@ -368,7 +368,7 @@ fn noise_between_lines_makes_nobody_a_primary() {
                 let at = at * 7 % (lines.len() + 1);
                 let noisy = heard.with(section, |lines| lines.insert(at, (*noise).to_owned()));
                 if let Ok(facts) = heard.understood(&noisy)
-                    && facts.server.is_some()
+                    && facts.server.answers().is_some()
                 {
                     assert_eq!(
                         believed(&facts),

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as File, PathBuf};
 use std::sync::Arc;
 
-use pgha::facts::{Facts, Path, Probe, Probes, Release, Server, Time, bare};
+use pgha::facts::{Facts, Instance, Path, Probe, Probes, Release, Server, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
 use pgha::plan::{
     Action, Change, Condition, Declaration, Failover, Handover, Intent, Plan, Returning,
@@ -236,7 +236,7 @@ fn complete(facts: &mut Value, secrets: &Secrets) {
             over_default(&pgha::facts::PoolerDatabase::default(), database);
         }
     }
-    if facts["server"].is_object() {
+    if facts["server"].is_object() && facts["server"].get("untold").is_none() {
         server(&mut facts["server"]);
     }
     if facts["readiness"].is_object() {
@@ -568,9 +568,9 @@ fn only_asked(mut facts: Facts, probes: &Probes) -> Facts {
     });
     if !probes.iter().any(cluster) {
         facts.data = None;
-        facts.server = None;
+        facts.server = Instance::Down;
     }
-    if let Some(server) = &mut facts.server {
+    if let Some(server) = facts.server.answers_mut() {
         let asked = |database: &String| has(Probe::Extensions(database.clone()));
         server.extensions.retain(|database, _| asked(database));
     }
@@ -619,7 +619,7 @@ fn come_true(world: &mut BTreeMap<String, Facts>) {
             data.system_identifier
                 .get_or_insert_with(|| identifier.to_owned());
         }
-        if let Some(server) = &mut facts.server {
+        if let Some(server) = facts.server.answers_mut() {
             server
                 .system_identifier
                 .get_or_insert_with(|| identifier.to_owned());

@@ -58,7 +58,11 @@ async fn run(arguments: Arguments, rebuild: bool) -> Result<u8, Problems> {
     };
     check(&arguments)?;
     let mode = arguments.manner.mode();
-    let saved = converge(&arguments.common(SAVE, &returning), None, mode).await?;
+    let mut saved = converge(&arguments.common(SAVE, &returning), None, mode).await?;
+    if saved.changes && saved.code == 0 && mode != Mode::Plan {
+        // What a server has that did not tell is known once it is stopped.
+        saved = converge(&arguments.common(SAVE, &returning), None, mode).await?;
+    }
     if saved.code != 0 {
         return Ok(saved.code);
     }

@@ -18,6 +18,12 @@ pub struct DataDirectory {
     /// `pg_controldata`'s cluster state, e.g. `in production`, `shut down`.
     pub state: String,
     pub standby_signal: bool,
+    /// When that was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Time>,
+    /// When somebody last paused repmgrd, or let it go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repmgrd_state: Option<Time>,
     /// A primary that was replaced: it would start as a standby, and is told to follow nobody.
     #[serde(default)]
     pub fenced: bool,

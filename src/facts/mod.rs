@@ -2,6 +2,7 @@
 
 mod bare;
 mod database;
+mod instance;
 mod parse;
 mod path;
 mod pooler;
@@ -9,6 +10,7 @@ mod probe;
 mod readiness;
 mod recorded;
 mod release;
+mod switch;
 mod time;
 mod unit;
 mod wal;
@@ -24,6 +26,7 @@ pub use bare::bare;
 pub use database::{
     DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Written,
 };
+pub use instance::{Instance, Untold, Why};
 pub use parse::{Answer, Answers, parse, understood};
 pub use path::Path;
 pub use pooler::{Pooler, PoolerDatabase};
@@ -33,6 +36,7 @@ pub use readiness::{
 };
 pub use recorded::{Recorded, pretty};
 pub use release::Release;
+pub use switch::Part;
 pub use time::Time;
 pub use unit::Unit;
 pub use wal::{Saved, Wal};
@@ -53,8 +57,8 @@ pub struct Facts {
     pub free: BTreeMap<String, u64>,
     /// The data directory of the cluster, if it exists.
     pub data: Option<DataDirectory>,
-    /// PostgreSQL, if it answers on its local socket.
-    pub server: Option<Server>,
+    /// PostgreSQL, asked on its local socket.
+    pub server: Instance,
     /// What a server held that a plan stopped: it holds it again once it is started. No host is ever seen like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Server>,
@@ -69,6 +73,18 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether a member's PostgreSQL takes writes, as far as is known. Of one that does not tell its data say that it is a
+    /// standby if it would start as one, and has not begun to take writes all the same.
+    pub fn may_take_writes(&self) -> bool {
+        let is_standby =
+            |data: &DataDirectory| data.standby_signal && data.state != "in production";
+        match &self.server {
+            Instance::Answers(server) => !server.in_recovery,
+            Instance::Untold { .. } => !self.data.as_ref().is_some_and(is_standby),
+            Instance::Down => false,
+        }
+    }
+
     /// The unit that was asked about as `full_name` (`app.service`, `app.timer`), or without `.service`; `None`: nobody asked.
     pub fn unit_mut(&mut self, full_name: &str) -> Option<&mut Unit> {
         let short = full_name.strip_suffix(".service").unwrap_or(full_name);

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::probe::{Section, conditions};
 use super::{
-    DataDirectory, Facts, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit,
+    DataDirectory, Facts, Instance, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit, Untold, Why,
 };
 use super::{readiness, wal, wire};
 use crate::problem::Problem;
@@ -83,7 +83,7 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
         }
     }
     facts.data = data(section(Section::Data));
-    facts.server = server(section(Section::Server))?;
+    facts.server = instance(section(Section::Server));
     facts.pooler = pooler(section(Section::Pooler));
     facts.wal = wal::parse(section(Section::Wal));
     if probes
@@ -95,10 +95,10 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
     Ok(facts)
 }
 
-/// The facts of a host that planning can go on from: its release is known, and a server that runs has answered.
+/// The facts of a host that planning can go on from: its release is known.
 ///
 /// # Errors
-/// As [`parse`], and for a host of another kind or with a server that cannot be asked.
+/// As [`parse`], and for a host of another kind.
 pub fn understood(
     answers: &Answers,
     by_release: &BTreeMap<Release, Probes>,
@@ -111,32 +111,7 @@ pub fn understood(
         ))
         .hint("pgha knows Debian 11, 12 and 13"));
     }
-    unanswered(answers)?;
     Ok(facts)
-}
-
-/// A server whose socket is there and that gave no answer is not the same as no server.
-fn unanswered(answers: &Answers) -> Result<(), Problem> {
-    let Some(answer) = answers.get(&Section::Server) else {
-        return Ok(());
-    };
-    let errors = answer.errors.join("\n");
-    // A socket left behind by a crash, or a server that is starting, stopping or recovering: it is simply not up.
-    let down = [
-        "Connection refused",
-        "No such file",
-        "starting up",
-        "shutting down",
-        "recovery",
-    ];
-    if answer.code == 0 || down.iter().any(|text| errors.contains(text)) {
-        return Ok(());
-    }
-    Err(
-        Problem::failed("PostgreSQL runs and does not answer `postgres` on its local socket")
-            .because(errors)
-            .hint("pgha needs `local all postgres peer` as the first line of pg_hba.conf"),
-    )
 }
 
 /// Everything that was asked about is absent until an answer says otherwise.
@@ -247,6 +222,10 @@ fn units(facts: &mut Facts, lines: &[String]) {
     }
 }
 
+fn at(seconds: &str) -> Option<Time> {
+    seconds.parse().ok().map(Time::At)
+}
+
 fn data(answer: &Answer) -> Option<DataDirectory> {
     let value = |key: &str| {
         answer
@@ -268,6 +247,8 @@ fn data(answer: &Answer) -> Option<DataDirectory> {
             .unwrap_or_default()
             .to_owned(),
         standby_signal: value("standby_signal").is_some(),
+        signal: value("standby_signal").and_then(at),
+        repmgrd_state: value("repmgrd_state").and_then(at),
         fenced: value("fenced").is_some(),
         checksums: value("Data page checksum version:").is_some_and(|version| version != "0"),
         timeline: value("Latest checkpoint's TimeLineID:").and_then(|id| id.parse().ok()),
@@ -278,6 +259,65 @@ fn data(answer: &Answer) -> Option<DataDirectory> {
             .map(str::to_owned)
             .collect(),
     })
+}
+
+/// PostgreSQL, by what it said and, where that is no whole answer, by what can be seen of it from outside (`instance.sh`).
+fn instance(answer: &Answer) -> Instance {
+    let said = |why: Why, said: String| Untold { why, said }.into();
+    let outside = Outside::of(answer);
+    match server(answer) {
+        Ok(Some(server)) if answer.code == 0 => server.into(),
+        Err(problem) if answer.code == 0 => said(
+            Why::Garbled,
+            problem.cause.unwrap_or_else(|| problem.what.clone()),
+        ),
+        _ if !outside.is_there => Instance::Down,
+        _ => said(outside.why(answer.code), answer.errors.join("\n")),
+    }
+}
+
+/// A server as it is seen without a session.
+struct Outside<'a> {
+    is_there: bool,
+    /// The kernel's letter for the state of its process.
+    kernel: &'a str,
+    /// The status in its pid file (`utils/pidfile.h`: `starting`, `stopping`, `ready`, `standby`).
+    status: &'a str,
+    /// What pg_isready exits with: 0, it takes connections; 1, it refuses them for now; else it gives no answer.
+    ping: Option<u8>,
+}
+
+impl<'a> Outside<'a> {
+    fn of(answer: &'a Answer) -> Self {
+        let line = |word: &str| {
+            let mut lines = answer.lines.iter();
+            lines.find_map(|line| line.strip_prefix(word)?.strip_prefix(' '))
+        };
+        let process = line("process").unwrap_or_default();
+        let mut words = process.split(' ').skip(1);
+        let ping = line("ping").and_then(|code| code.parse().ok());
+        Self {
+            is_there: !process.is_empty() || matches!(ping, Some(0 | 1)),
+            kernel: words.next().unwrap_or_default(),
+            status: words.next().unwrap_or_default(),
+            ping,
+        }
+    }
+
+    /// Why it does not tell, where `code` is what its session ended with: 124 and 137 are `timeout`'s.
+    fn why(&self, code: i32) -> Why {
+        match (self.kernel, self.status, self.ping) {
+            ("T" | "t", ..) => Why::Frozen,
+            (_, "starting", _) => Why::Starting,
+            (_, "stopping", _) => Why::Stopping,
+            (_, "standby", Some(1)) => Why::Closed,
+            // It recovers from the crash of a process of its own.
+            (.., Some(1)) => Why::Starting,
+            (.., Some(0)) if !matches!(code, 124 | 137) => Why::Refusing,
+            (.., None) => Why::Garbled,
+            _ => Why::Hung,
+        }
+    }
 }
 
 fn server(answer: &Answer) -> Result<Option<Server>, Problem> {

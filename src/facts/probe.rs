@@ -203,7 +203,7 @@ fn body(section: Section, probes: &Probes) -> String {
             with([directory, &control], include_str!("data.sh"))
         }),
         Section::Server => {
-            let Some((_, _, port, repmgr)) = cluster(probes) else {
+            let Some((version, directory, port, repmgr)) = cluster(probes) else {
                 return String::new();
             };
             let databases: Vec<&str> = probes
@@ -213,7 +213,9 @@ fn body(section: Section, probes: &Probes) -> String {
                     _ => None,
                 })
                 .collect();
-            server(port, repmgr, &databases)
+            let pg_isready = format!("/usr/lib/postgresql/{version}/bin/pg_isready");
+            let words = [directory, &port.to_string(), &pg_isready];
+            server(port, repmgr, &databases) + &with(words, include_str!("instance.sh"))
         }
         Section::Pooler => probes
             .iter()
@@ -294,8 +296,8 @@ fn cluster(probes: &Probes) -> Option<(u16, &str, u16, &str)> {
     })
 }
 
-/// One `psql` session: the cluster's own catalogs from `postgres`, then repmgr's tables and the extensions from the
-/// databases that exist.
+/// What `ask` is: one `psql` session, the cluster's own catalogs from `postgres`, then repmgr's tables and the extensions from
+/// the databases that exist.
 fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
     let mut sql = SERVER_SQL.to_owned();
     let mut visit = |database: &str, query: &str| {
@@ -310,9 +312,12 @@ fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
         visit(database, EXTENSIONS_SQL);
     }
     format!(
-        "[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
+        "ask() {{
+[ -S /var/run/postgresql/.s.PGSQL.{port} ] || return 2
 as postgres env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
-{sql}PGHA_SQL"
+{sql}PGHA_SQL
+}}
+"
     )
 }
 

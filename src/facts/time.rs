@@ -1,5 +1,6 @@
 //! When something happened, or will have happened.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A moment that orders what was seen before what is planned, and what is planned by its place in the plan.
@@ -10,6 +11,15 @@ pub enum Time {
     At(f64),
     /// The n-th change of the plan.
     Planned(u32),
+}
+
+impl Time {
+    /// `2026-11-25 09:00:00 UTC`; `None` where it was not seen.
+    pub fn told(self) -> Option<String> {
+        let Self::At(seconds) = self else { return None };
+        let moment = Timestamp::from_second(seconds as i64).ok()?;
+        (seconds > 0.0).then(|| moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+    }
 }
 
 impl Default for Time {

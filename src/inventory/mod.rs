@@ -29,6 +29,7 @@ pub use select::select;
 pub use sources::{ExtraVar, Sources};
 pub use variables::{Database, User, Variables};
 
+use crate::facts::Part;
 use crate::secret::Secrets;
 
 /// Everything that the user declared about hosts.
@@ -53,6 +54,15 @@ impl Inventory {
     /// Whether `host` is in that group.
     pub fn is_in(&self, host: &str, group: &str) -> bool {
         self.group(group).iter().any(|member| member == host)
+    }
+
+    /// What `host` is to the cluster.
+    pub fn part(&self, host: &str) -> Part {
+        Part {
+            member: self.is_in(host, "postgres"),
+            witness: self.is_in(host, "witness"),
+            pooler: self.is_in(host, "pgbouncer"),
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lint::lint;
 use super::walk::Walk;
-use super::{Intent, Plan, Topology};
-use crate::facts::{Facts, Probe, Probes, Release, bare};
+use super::{Intent, Plan, Topology, Warning};
+use crate::facts::{Facts, Probes, Release, bare};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
 use crate::problem::{Kind, Problem, Problems};
@@ -52,7 +52,9 @@ impl Declaration<'_> {
         secrets: &Secrets,
     ) -> Result<(Plan, BTreeMap<String, Facts>), Problems> {
         let topology = Topology::discover(self, &world)?;
+        let off = self.switched_off(&world);
         let mut walk = Walk::new(self, world, topology, secrets);
+        walk.plan.warnings = off;
         let mut problems = Vec::new();
         for play in &self.playbook.plays {
             if let Err(found) = walk.play(play) {
@@ -79,6 +81,20 @@ impl Declaration<'_> {
             .map(str::to_owned)
             .collect();
         Ok((walk.plan, walk.world))
+    }
+
+    /// What is switched off, whatever the plan is for.
+    fn switched_off(&self, world: &BTreeMap<String, Facts>) -> Vec<Warning> {
+        let hosts = self.inventory.hosts.keys();
+        let seen = hosts.filter_map(|host| Some((host, world.get(host)?)));
+        seen.flat_map(|(host, facts)| {
+            let off = self.inventory.part(host).off(facts).into_iter();
+            off.map(|what| Warning {
+                host: host.clone(),
+                what,
+            })
+        })
+        .collect()
     }
 
     /// What must be asked of each host, for each release that it may turn out to run. Planning on imaginary bare hosts on
@@ -122,11 +138,11 @@ impl Declaration<'_> {
                     .or_default()
                     .entry(release)
                     .or_default();
+                probes.extend(self.inventory.part(host).probes());
                 // Who is the primary, and whether a witness is registered, must be known to every playbook, also to one that
                 // changes nothing about PostgreSQL.
                 if walk.topology.node(host).is_some() {
                     probes.insert(walk.view(host).cluster_probe());
-                    probes.insert(Probe::Unit("repmgrd".to_owned()));
                 }
             }
         }

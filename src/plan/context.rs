@@ -31,7 +31,7 @@ pub fn host(view: &View<'_>) -> Value {
         is_primary => view.is_primary(),
         is_witness => view.is_witness(),
         is_former_primary => view.is_former_primary(view.host),
-        is_running => view.server().is_some(),
+        is_running => !view.facts().server.is_down(),
         automatic_failover => fails_over(view.inventory, view.world),
         postgresql_version => view.version(),
         postgresql_data_directory => view.data_directory(),

@@ -41,7 +41,7 @@ pub fn successor(
     let names = inventory.group("postgres");
     let priority = |name: &str| inventory.hosts[name].variables.repmgr_priority;
     let standbys = names.iter().filter_map(|name| {
-        let server = world.get(name)?.server.as_ref()?;
+        let server = world.get(name)?.server.answers()?;
         server.in_recovery.then_some((name, server))
     });
     let mut able = Vec::new();

@@ -156,7 +156,7 @@ fn replaced(
             world
                 .get(name)?
                 .server
-                .as_ref()
+                .answers()
                 .map(|server| (name, server))
         })
     };
@@ -184,9 +184,15 @@ fn replaced(
         Some(name)
     });
     let recorded = recorded.filter(|name| servers().all(|(running, _)| running != *name));
-    let stopped = names
-        .iter()
-        .find(|name| data(name).is_some_and(|data| !data.standby_signal));
+    // One that is there and may be taking writes comes first.
+    let untold = |name: &&String| {
+        let facts = world.get(*name);
+        facts.is_some_and(|facts| facts.server.untold().is_some() && facts.may_take_writes())
+    };
+    let stopped = names.iter().find(untold).or_else(|| {
+        let mut names = names.iter();
+        names.find(|name| data(name).is_some_and(|data| !data.standby_signal))
+    });
     let dead = recorded
         .filter(|name| names.contains(name))
         .or(stopped)
@@ -202,7 +208,7 @@ fn replaced(
 
 /// Who was the primary before `primary`, as repmgr's record of events has it; nobody where there is no cluster yet.
 fn previous(world: &BTreeMap<String, Facts>, primary: &str) -> Result<Option<String>, Problem> {
-    let Some(server) = world.get(primary).and_then(|facts| facts.server.as_ref()) else {
+    let Some(server) = world.get(primary).and_then(|facts| facts.server.answers()) else {
         return Ok(None);
     };
     match &server.previous_primary {
@@ -231,7 +237,7 @@ fn primary(
         .filter(|(_, facts)| {
             facts
                 .server
-                .as_ref()
+                .answers()
                 .is_some_and(|server| !server.in_recovery)
         })
         .map(|(name, _)| name)
@@ -246,6 +252,18 @@ fn primary(
             ))
             .hint("stop the one whose writes are to be given up, save its data directory, and make it a standby"));
         }
+    }
+    if let Some((name, untold)) =
+        seen().find_map(|(name, facts)| Some((name, facts.server.untold()?)))
+    {
+        let what = format!(
+            "no primary answers, and PostgreSQL on `{name}` is there and does not tell what it is: {}",
+            untold.why
+        );
+        return Err(untold.refuses(what).hint(format!(
+            "{}; or `pgha failover INVENTORY`, which stops a primary without asking it",
+            untold.why.hint()
+        )));
     }
     let missing: Vec<&String> = names
         .iter()
@@ -304,7 +322,7 @@ fn about_to_fail_over(
         world.get(*name).is_some_and(|facts| {
             let running = facts.units.get("repmgrd").is_some_and(Unit::is_running);
             let armed = |server: &Server| server.repmgrd_paused == Some(false);
-            running && facts.server.as_ref().is_some_and(armed)
+            running && facts.server.answers().is_some_and(armed)
         })
     });
     let watching: Vec<&String> = watching.collect();
@@ -327,7 +345,7 @@ pub fn fails_over(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> boo
     let registered = |name: &&String| {
         let mut servers = members
             .iter()
-            .filter_map(|member| world.get(member)?.server.as_ref());
+            .filter_map(|member| world.get(member)?.server.answers());
         servers.any(|server| {
             let node = server.nodes.get(*name);
             node.is_some_and(|node| node.kind == "witness" && node.active)
@@ -387,7 +405,7 @@ fn node_ids(
     // The witness has a copy, which may be an old one.
     let registered: BTreeMap<&String, u32> = members
         .iter()
-        .filter_map(|name| world.get(name)?.server.as_ref())
+        .filter_map(|name| world.get(name)?.server.answers())
         .flat_map(|server| server.nodes.iter().map(|(name, node)| (name, node.node_id)))
         .collect();
     let declared = |name: &String| inventory.hosts[name].variables.repmgr_node_id;

@@ -7,8 +7,8 @@ use minijinja::{Value, context};
 
 use super::argument::argument_of;
 use super::topology;
-use super::{Change, Declaration, Held, Plan, Stage, Topology, Warning};
-use crate::facts::{Facts, Probes, Time};
+use super::{Change, Declaration, Held, Intent, Plan, Stage, Topology, Warning};
+use crate::facts::{Facts, Probes, Time, Untold};
 use crate::inventory::select;
 use crate::playbook::{self, Play, Step};
 use crate::problem::{Kind, Problem, Problems, Span};
@@ -31,6 +31,8 @@ pub struct Walk<'a> {
     pub plan: Plan,
     /// What resources refuse, all of it.
     pub refusals: Vec<Problem>,
+    /// Hosts that were to do something for which their PostgreSQL would have to tell what it is, and does not.
+    untold: BTreeSet<String>,
     /// The stage of each host's last change.
     stage_of: BTreeMap<String, usize>,
     /// The first stage that the play at hand may have a part in.
@@ -62,6 +64,7 @@ impl<'a> Walk<'a> {
             },
             topology,
             refusals: Vec::new(),
+            untold: BTreeSet::new(),
             stage_of: BTreeMap::new(),
             earliest: 0,
             is_barrier: false,
@@ -163,6 +166,12 @@ impl<'a> Walk<'a> {
                 problem.on(host).step(&step.name)
             };
             let resource = self.declare(&step.kind.text, &step.arguments, &context)?;
+            if let Some(untold) = self.world[host].server.untold().cloned()
+                && resource.needs_answer(&self.view(host))
+            {
+                self.leave_out(host, &untold);
+                continue;
+            }
             let warned = resource.warnings(&self.view(host)).into_iter();
             let warned = warned.map(|what| Warning {
                 host: host.to_owned(),
@@ -201,6 +210,32 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A step whose answer a host's PostgreSQL does not give. As with a host that cannot be reached: who asks for what is
+    /// declared, for a handover, or for this very host, is refused; else the rest goes on without it.
+    fn leave_out(&mut self, host: &str, untold: &Untold) {
+        if !self.untold.insert(host.to_owned()) {
+            return;
+        }
+        let why = untold.why;
+        let what = format!("PostgreSQL is there, and does not tell what it is: {why}");
+        let is_needed = match &self.declaration.intent {
+            Intent::Converge => true,
+            // What is left of one is finished without it.
+            Intent::Handover(_) => self.topology.candidate.is_some(),
+            Intent::Failover(_) => false,
+            Intent::Returning(returning) => returning.member == host,
+        };
+        if is_needed {
+            self.refusals.push(untold.refuses(what).on(host));
+        } else {
+            self.plan.held.push(Held {
+                host: host.to_owned(),
+                what: format!("{what}; the rest goes on without it"),
+                hint: why.hint().to_owned(),
+            });
+        }
     }
 
     /// Records a change, in the earliest stage that it may be in, and makes the facts as it will.
@@ -321,7 +356,7 @@ impl<'a> Walk<'a> {
         let server = self
             .world
             .get(&candidate)
-            .and_then(|facts| facts.server.as_ref());
+            .and_then(|facts| facts.server.answers());
         if candidate == self.topology.primary || server.is_none_or(|server| server.in_recovery) {
             return;
         }

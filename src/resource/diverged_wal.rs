@@ -1,5 +1,5 @@
 //! `diverged_wal`: what only this member has is saved and counted before anybody may give it up. Nothing is given up here:
-//! a server that runs with a log that the primary does not have is stopped, crashed ones recover without being open to
+//! a server that runs with a log that the primary does not have, or does not tell what it is, is stopped, crashed ones recover without being open to
 //! anybody, and the log after the fork is copied, with a report of what is in it.
 
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::postgresql_server::stop;
 use super::programs::REJOIN;
 use super::standby_rejoin::{Lost, decide, wal_probe};
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Probe, Saved};
+use crate::facts::{Facts, Instance, Probe, Saved};
 use crate::plan::{Action, Shown};
 use crate::postgres::timeline::{Stretch, Switch};
 use crate::problem::Problem;
@@ -44,7 +44,18 @@ impl Resource for DivergedWal {
         vec![view.cluster_probe(), wal_probe(view)]
     }
 
+    /// What it has can be told once it is stopped.
+    fn needs_answer(&self, _: &View<'_>) -> bool {
+        false
+    }
+
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
+        if let Some(untold) = view.facts().server.untold() {
+            return Ok(Draft::new(Action::Stop)
+                .field("state", format!("there: {}", untold.why), "stopped")
+                .run("root", [REJOIN, "stop"])
+                .into());
+        }
         let (Some(fork), Some(wal)) = (unsaved(view), &view.facts().wal) else {
             return Ok(Verdict::AsDeclared);
         };
@@ -70,6 +81,10 @@ impl Resource for DivergedWal {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
+        if facts.server.untold().is_some() {
+            facts.server = Instance::Down;
+            return;
+        }
         let fork = unsaved(view);
         let Some(wal) = facts.wal.as_mut().filter(|_| fork.is_some()) else {
             return;
@@ -78,7 +93,7 @@ impl Resource for DivergedWal {
             from: fork,
             ..Saved::default()
         });
-        if let Some(server) = facts.server.take() {
+        if let Some(server) = facts.server.stop() {
             facts.stopped = Some(server);
         }
     }

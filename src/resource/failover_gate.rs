@@ -27,15 +27,29 @@ impl Resource for FailoverGate {
         else {
             return Vec::new();
         };
+        let writers = view.untold_members().filter(|(.., writes)| *writes);
+        let mut found: Vec<Problem> = writers
+            .map(|(name, untold, _)| {
+                let what = format!(
+                    "PostgreSQL on `{name}` is there and does not tell what it is: {}; it may be taking writes",
+                    untold.why
+                );
+                untold.refuses(what).hint(format!(
+                    "{}; or stop it: `systemctl stop postgresql@*` on `{name}`",
+                    untold.why.hint()
+                ))
+            })
+            .collect();
         if view.world.contains_key(dead) || failover.fenced_by.is_some() {
-            return Vec::new();
+            return found;
         }
-        vec![
+        found.push(
             Problem::refused(format!(
                 "the host of the primary `{dead}` does not answer: it may be taking writes"
             ))
             .hint("make sure that it cannot (its power, its hypervisor, its network), and say how: `--fenced-by \"powered off\"`"),
-        ]
+        );
+        found
     }
 
     fn warnings(&self, view: &View<'_>) -> Vec<String> {
@@ -44,6 +58,13 @@ impl Resource for FailoverGate {
             return Vec::new();
         };
         let mut told = vec![loss(view, dead)];
+        let facts = view.world.get(dead);
+        if let Some(untold) = facts.and_then(|facts| facts.server.untold()) {
+            told.push(format!(
+                "PostgreSQL on `{dead}` is there, and may be taking writes ({}): it is stopped without being asked",
+                untold.why
+            ));
+        }
         if let Some(how) = failover
             .fenced_by
             .as_ref()
@@ -58,7 +79,11 @@ impl Resource for FailoverGate {
             .members
             .iter()
             .map(|member| member.name.as_str())
-            .filter(|name| *name != dead && !view.world.contains_key(*name))
+            .filter(|name| *name != dead)
+            .filter(|name| {
+                let facts = view.world.get(*name);
+                facts.is_none_or(|facts| facts.server.untold().is_some())
+            })
             .collect();
         if !missing.is_empty() {
             let has = if missing.len() == 1 {
@@ -103,7 +128,7 @@ fn loss(view: &View<'_>, dead: &str) -> String {
             let server = view
                 .world
                 .get(&member.name)
-                .and_then(|facts| facts.server.as_ref());
+                .and_then(|facts| facts.server.answers());
             server.is_some_and(|server| server.in_recovery && reached(server).1.0 > 0)
         });
         if !answer.is_empty() && missing.len() < synchronous.count {

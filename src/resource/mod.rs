@@ -64,6 +64,13 @@ pub trait Resource {
     /// What must be looked at to compare it. Depends on variables and the release only, never on other facts.
     fn probes(&self, view: &View<'_>) -> Vec<Probe>;
 
+    /// Whether it can do nothing where PostgreSQL is there and does not tell what it is: so it is with all that ask about the
+    /// cluster, but for those that are for such a server.
+    fn needs_answer(&self, view: &View<'_>) -> bool {
+        let cluster = |probe: &Probe| matches!(probe, Probe::Cluster { .. });
+        self.probes(view).iter().any(cluster)
+    }
+
     /// Everything that forbids the change, for a resource that can find more than one thing: told all at once.
     fn refusals(&self, _: &View<'_>) -> Vec<Problem> {
         Vec::new()

@@ -203,13 +203,11 @@ pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
     facts.data.get_or_insert_with(|| DataDirectory {
         path: view.data_directory(),
         version: view.version().to_string(),
-        system_identifier: None,
         state: "shut down".to_owned(),
         standby_signal: standby,
-        fenced: false,
         checksums: true,
         timeline: Some(1),
-        slots: Vec::new(),
+        ..DataDirectory::default()
     });
     if view.path(&view.config_file()).is_absent() {
         facts.paths.insert(

@@ -54,7 +54,7 @@ impl Resource for PostgresqlDatabase {
     }
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         let seen = server.databases.remove(&self.name).map(|seen| seen.owner);

@@ -51,7 +51,7 @@ impl Resource for PostgresqlExtension {
     }
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
-        if let Some(server) = &mut facts.server {
+        if let Some(server) = facts.server.answers_mut() {
             let extensions = server.extensions.entry(self.database.clone()).or_default();
             if !extensions.contains(&self.name) {
                 extensions.push(self.name.clone());

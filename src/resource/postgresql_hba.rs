@@ -78,7 +78,7 @@ impl Resource for PostgresqlHba {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         self.file.settle(view, facts);
-        if let Some(server) = &mut facts.server {
+        if let Some(server) = facts.server.answers_mut() {
             server.loaded = view.now;
         }
     }

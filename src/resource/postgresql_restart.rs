@@ -7,7 +7,7 @@ use super::postgresql_server::{start, stop};
 use super::repmgrd::{self, REPMGRD, repmgrd};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{Facts, Probe};
+use crate::facts::{DataDirectory, Facts, Probe};
 use crate::plan::{Action, Guard, Op, ServiceAction};
 use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
@@ -58,6 +58,13 @@ impl Resource for PostgresqlRestart {
                     .to_owned(),
             });
         }
+        let signal = |data: &DataDirectory| data.standby_signal;
+        if view.takes_writes() && view.facts().data.as_ref().is_some_and(signal) {
+            return Err(Problem::refused(
+                "a restart would make it a standby: `standby.signal` is in its data directory",
+            )
+            .hint("remove the file, if the server is to stay a primary"));
+        }
         let mut draft = Draft::new(Action::Restart);
         for (name, before, after) in &waiting {
             let after = after.as_deref().unwrap_or("as in the files");
@@ -91,7 +98,7 @@ impl Resource for PostgresqlRestart {
         if view.is_primary() && !view.allow_restart_primary {
             return;
         }
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         for setting in server.settings.values_mut() {

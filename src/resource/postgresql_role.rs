@@ -173,7 +173,7 @@ impl Resource for PostgresqlRole {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Ok(mut role) = self.wanted() else { return };
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         // What is not declared stays: other memberships, and a password.

@@ -66,7 +66,7 @@ impl Resource for PostgresqlServer {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Some(data) = &facts.data else { return };
-        if facts.server.is_some() || view.is_former_primary(view.host) {
+        if !facts.server.is_down() || view.is_former_primary(view.host) {
             return;
         }
         let superuser = Role {
@@ -116,7 +116,7 @@ impl Resource for PostgresqlServer {
         server.in_recovery = data.standby_signal;
         server.started = view.now;
         server.loaded = view.now;
-        facts.server = Some(server);
+        facts.server = server.into();
     }
 }
 

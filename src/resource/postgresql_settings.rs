@@ -271,7 +271,7 @@ impl Resource for PostgresqlSettings {
             _ => false,
         };
         self.file(view).settle(view, facts);
-        let Some(server) = facts.server.as_mut().filter(|_| reloads) else {
+        let Some(server) = facts.server.answers_mut().filter(|_| reloads) else {
             return;
         };
         server.loaded = view.now;

@@ -98,7 +98,7 @@ fn is_lost(slot: &Slot) -> bool {
 fn gone<'v>(view: &View<'v>) -> Vec<&'v Member> {
     let members = &view.topology.members;
     let upstream = |member: &&Member| {
-        let server = view.world.get(&member.name)?.server.as_ref()?;
+        let server = view.world.get(&member.name)?.server.answers()?;
         let receiver = server.receiver.as_ref()?;
         members.iter().find(|other| {
             receiver.host.as_deref() == Some(other.address.as_str())
@@ -187,7 +187,7 @@ impl Resource for PostgresqlSlots {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let (missing, orphaned) = (self.missing(view), self.orphaned(view));
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         for slot in missing {

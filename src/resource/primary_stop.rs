@@ -53,9 +53,9 @@ impl Resource for PrimaryStop {
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
         if self.stopped {
-            facts.stopped = facts.server.take();
-        } else if facts.server.is_none() {
-            facts.server = Some(facts.stopped.take().unwrap_or_default());
+            facts.stopped = facts.server.stop();
+        } else if facts.server.is_down() {
+            facts.server = facts.stopped.take().unwrap_or_default().into();
         }
         if let Some(data) = &mut facts.data {
             data.state = match self.stopped {

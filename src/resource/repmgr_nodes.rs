@@ -18,9 +18,11 @@ pub struct RepmgrNodes {}
 fn wanted(view: &View<'_>, name: &str, seen: &NodeRecord) -> NodeRecord {
     let primary = view.topology.member(&view.topology.primary);
     let is_primary = name == view.topology.primary;
-    let server = view.world.get(name).and_then(|facts| facts.server.as_ref());
+    let is_there = |facts: &Facts| !facts.server.is_down();
     // In a handover the old primary is down, and about to run again.
-    let runs = is_primary || server.is_some() || view.intent.handover().is_some();
+    let runs = is_primary
+        || view.world.get(name).is_some_and(is_there)
+        || view.intent.handover().is_some();
     NodeRecord {
         // A dead primary is none any more; a standby that is down may only be so for a moment.
         active: runs || (seen.active && seen.kind != "primary"),
@@ -66,7 +68,7 @@ impl Resource for RepmgrNodes {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        let nodes = facts.server.iter_mut().flat_map(|server| &mut server.nodes);
+        let nodes = facts.server.answers_mut().into_iter().flat_map(|server| &mut server.nodes);
         for (name, node) in nodes {
             *node = wanted(view, name, node);
         }

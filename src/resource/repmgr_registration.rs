@@ -157,7 +157,7 @@ impl Resource for RepmgrRegistration {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        if let (Ok(wanted), Some(server)) = (self.wanted(view), &mut facts.server) {
+        if let (Ok(wanted), Some(server)) = (self.wanted(view), facts.server.answers_mut()) {
             server.nodes.insert(view.host.to_owned(), wanted);
         }
     }
@@ -165,7 +165,7 @@ impl Resource for RepmgrRegistration {
     fn at_the_primary(&self, view: &View<'_>) -> Option<Facts> {
         let wanted = self.wanted(view).ok().filter(|_| view.is_witness())?;
         let mut facts = view.world.get(&view.topology.primary)?.clone();
-        let server = facts.server.as_mut()?;
+        let server = facts.server.answers_mut()?;
         server.nodes.insert(view.host.to_owned(), wanted);
         Some(facts)
     }

@@ -77,7 +77,7 @@ impl Resource for RepmgrdPause {
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
         facts.conditions.insert(marker(), self.paused);
-        if let Some(server) = &mut facts.server {
+        if let Some(server) = facts.server.answers_mut() {
             server.repmgrd_paused = Some(self.paused);
         }
     }

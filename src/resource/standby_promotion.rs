@@ -44,10 +44,14 @@ impl Resource for StandbyPromotion {
             (true, true) => {
                 let timeline = server.timeline.map(|timeline| timeline.to_string());
                 let timeout = self.timeout.to_string();
-                let (program, step) = match self.handed_over {
-                    true => (SWITCHOVER, "promote"),
-                    false => (FAILOVER, "take-over"),
+                let mut argv = match self.handed_over {
+                    true => vec![SWITCHOVER, "promote", &timeout],
+                    false => vec![FAILOVER, "take-over", &timeout],
                 };
+                if !self.handed_over {
+                    // They are there, and their data say that they are standbys.
+                    argv.extend(view.untold_members().map(|(name, ..)| name));
+                }
                 Draft::new(Action::Update)
                     .field("role", "standby", "primary")
                     .field(
@@ -55,7 +59,7 @@ impl Resource for StandbyPromotion {
                         timeline,
                         Shown::Unknown("it is promoted".to_owned()),
                     )
-                    .run("root", [program, step, &timeout])
+                    .run("root", argv)
                     .into()
             }
             (false, false) => Draft::new(Action::Stop)
@@ -66,7 +70,7 @@ impl Resource for StandbyPromotion {
     }
 
     fn settle(&self, _: &View<'_>, facts: &mut Facts) {
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         server.in_recovery = !self.promoted;

@@ -178,7 +178,7 @@ impl Resource for StandbyUpstream {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        let Some(server) = &mut facts.server else {
+        let Some(server) = facts.server.answers_mut() else {
             return;
         };
         let own = view.topology.member(view.host);

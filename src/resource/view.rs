@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Facts, Path, Probe, Server, Time};
+use crate::facts::{Facts, Path, Probe, Server, Time, Untold};
 use crate::inventory::{Inventory, Variables};
 use crate::plan::{Intent, Topology};
 use crate::postgres::conninfo::Conninfo;
@@ -48,8 +48,9 @@ impl<'a> View<'a> {
         self.facts().paths.get(path).unwrap_or(&ABSENT)
     }
 
+    /// The server, if it answers.
     pub fn server(&self) -> Option<&'a Server> {
-        self.facts().server.as_ref()
+        self.facts().server.answers()
     }
 
     pub fn is_primary(&self) -> bool {
@@ -71,16 +72,29 @@ impl<'a> View<'a> {
     pub fn is_former_primary(&self, host: &str) -> bool {
         let writable = |facts: &Facts| {
             let data = facts.data.as_ref();
-            facts.server.is_none() && data.is_some_and(|data| !data.standby_signal || data.fenced)
+            facts.server.is_down() && data.is_some_and(|data| !data.standby_signal || data.fenced)
         };
         host != self.topology.primary
             && self.topology.member(host).is_some()
             && self.world.get(host).is_some_and(writable)
     }
 
+    /// Members beside the primary that is replaced whose PostgreSQL is there and does not tell what it is; and whether its data
+    /// leave it open that it takes writes.
+    pub fn untold_members(&self) -> impl Iterator<Item = (&'a str, &'a Untold, bool)> {
+        let outgoing = self.topology.outgoing.as_deref();
+        let members = self.topology.members.iter();
+        let others = members.filter(move |member| outgoing != Some(member.name.as_str()));
+        others.filter_map(|member| {
+            let facts = self.world.get(&member.name)?;
+            let untold = facts.server.untold()?;
+            Some((member.name.as_str(), untold, facts.may_take_writes()))
+        })
+    }
+
     /// The primary's server, as far as the plan has got.
     pub fn primary_server(&self) -> Option<&'a Server> {
-        self.world.get(&self.topology.primary)?.server.as_ref()
+        self.world.get(&self.topology.primary)?.server.answers()
     }
 
     /// The major version of PostgreSQL on this host.

@@ -21,6 +21,7 @@ pub fn assess(inventory: &Inventory, seen: &BTreeMap<String, Result<Facts, Probl
         .collect();
     let mut problems = hosts(inventory, seen);
     problems.extend(members.problems());
+    problems.extend(switched_off(inventory, seen));
     problems.extend(replication::problems(&members, &nodes));
     problems.extend(registration::problems(inventory, &members, &nodes));
     problems.extend(slots::problems(inventory, &members));
@@ -41,6 +42,21 @@ fn hosts(inventory: &Inventory, seen: &BTreeMap<String, Result<Facts, Problem>>)
     questions::hosts(inventory)
         .iter()
         .filter_map(|host| Some(told(host, seen.get(host)?.as_ref().err()?)))
+        .collect()
+}
+
+/// What keeps the cluster safe and is switched off.
+fn switched_off(
+    inventory: &Inventory,
+    seen: &BTreeMap<String, Result<Facts, Problem>>,
+) -> Vec<String> {
+    let hosts = questions::hosts(inventory).into_iter();
+    hosts
+        .filter_map(|host| Some((seen.get(&host)?.as_ref().ok()?, host)))
+        .flat_map(|(facts, host)| {
+            let off = inventory.part(&host).off(facts).into_iter();
+            off.map(move |what| format!("`{host}`: {what}"))
+        })
         .collect()
 }
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::questions::server_unit;
+use super::words::told;
 use super::{Node, Role, replication};
-use crate::facts::{DataDirectory, Facts, Server, Unit};
+use crate::facts::{DataDirectory, Facts, Server, Unit, Untold};
 use crate::inventory::Inventory;
 use crate::problem::{Kind, Problem};
 use crate::words::list;
@@ -29,7 +30,12 @@ pub struct Members<'a> {
 
 impl<'a> Member<'a> {
     pub fn server(&self) -> Option<&'a Server> {
-        self.seen.ok()?.server.as_ref()
+        self.seen.ok()?.server.answers()
+    }
+
+    /// Why it does not tell, where its server is there.
+    fn untold(&self) -> Option<&'a Untold> {
+        self.seen.ok()?.server.untold()
     }
 
     fn is_primary(&self) -> bool {
@@ -41,7 +47,7 @@ impl<'a> Member<'a> {
         self.seen.is_ok_and(|facts| {
             let holds_cluster =
                 |data: &DataDirectory| !data.version.is_empty() || data.system_identifier.is_some();
-            facts.server.is_some() || facts.data.as_ref().is_some_and(holds_cluster)
+            !facts.server.is_down() || facts.data.as_ref().is_some_and(holds_cluster)
         })
     }
 
@@ -52,7 +58,7 @@ impl<'a> Member<'a> {
 
     pub fn system_identifier(&self) -> Option<&'a str> {
         let facts = self.seen.ok()?;
-        let server = facts.server.as_ref();
+        let server = facts.server.answers();
         server
             .and_then(|server| server.system_identifier.as_deref())
             .or_else(|| facts.data.as_ref()?.system_identifier.as_deref())
@@ -148,12 +154,13 @@ impl<'a> Members<'a> {
             }
             (Err(_), _) => node.state = "unknown".to_owned(),
             (Ok(facts), None) => {
-                node.role = Role::Down;
-                let state = match member.is_installed() {
-                    false => "not installed",
-                    true if member.is_starting() => "starting",
-                    true => "stopped",
+                let (role, state) = match (member.is_installed(), facts.server.untold()) {
+                    (_, Some(untold)) => (Role::Unknown, untold.why.word()),
+                    (false, _) => (Role::Down, "not installed"),
+                    (true, _) if member.is_starting() => (Role::Down, "starting"),
+                    (true, _) => (Role::Down, "stopped"),
                 };
+                node.role = role;
                 node.state = state.to_owned();
                 node.timeline = facts.data.as_ref().and_then(|data| data.timeline);
             }
@@ -180,12 +187,13 @@ impl<'a> Members<'a> {
         let unknown: Vec<&str> = self
             .all
             .iter()
-            .filter(|member| !member.is_witness && member.seen.is_err())
+            .filter(|member| !member.is_witness)
+            .filter(|member| member.seen.is_err() || member.untold().is_some())
             .map(|member| member.name)
             .collect();
         match primaries.len() {
             0 if !unknown.is_empty() => problems.push(format!(
-                "no primary answers, and {} could not be asked",
+                "no primary answers, and {} did not tell",
                 list(&unknown)
             )),
             0 if self.is_complete => problems.push("no member is a primary".to_owned()),
@@ -204,7 +212,9 @@ impl<'a> Members<'a> {
                 continue;
             }
             let name = member.name;
-            problems.push(if !member.is_installed() {
+            problems.push(if let Some(untold) = member.untold() {
+                does_not_tell(name, untold)
+            } else if !member.is_installed() {
                 format!("`{name}` holds no PostgreSQL cluster")
             } else if member.is_starting() {
                 format!("PostgreSQL on `{name}` is starting, and takes no connections yet")
@@ -213,7 +223,6 @@ impl<'a> Members<'a> {
             });
         }
         problems.extend(self.foreign());
-        problems.extend(self.failover());
         problems
     }
 
@@ -237,25 +246,15 @@ impl<'a> Members<'a> {
             })
             .collect()
     }
+}
 
-    fn failover(&self) -> Vec<String> {
-        [("stopped", "is stopped"), ("paused", "is paused")]
-            .into_iter()
-            .filter_map(|(state, told)| {
-                let members = self.all.iter();
-                let names: Vec<&str> = members
-                    .filter(|member| member.repmgrd() == Some(state))
-                    .map(|member| member.name)
-                    .collect();
-                (!names.is_empty()).then(|| {
-                    format!(
-                        "repmgrd {told} on {}: nothing there takes part in a failover",
-                        list(&names)
-                    )
-                })
-            })
-            .collect()
-    }
+/// One that is there, and what it is not known.
+fn does_not_tell(name: &str, untold: &Untold) -> String {
+    let problem = untold.refuses(format!(
+        "PostgreSQL is there, and does not tell what it is: {}",
+        untold.why
+    ));
+    told(name, &problem)
 }
 
 /// `host:port`, with brackets around an IPv6 address.

@@ -56,19 +56,8 @@ fn one(
 ) -> Vec<String> {
     let mut problems = Vec::new();
     let name = row.name.clone();
-    let paused: Vec<&String> = pooler
-        .databases
-        .iter()
-        .filter(|(_, database)| database.paused)
-        .map(|(name, _)| name)
-        .collect();
-    row.paused = Some(!paused.is_empty());
-    if !paused.is_empty() {
-        problems.push(format!(
-            "`{name}` holds back the clients of {}: it is paused",
-            list(&paused)
-        ));
-    }
+    let is_paused = |database: &facts::PoolerDatabase| database.paused;
+    row.paused = Some(pooler.paused || pooler.databases.values().any(is_paused));
     let targets: BTreeSet<String> = pooler
         .databases
         .values()

@@ -36,7 +36,7 @@ pub fn questions(inventory: &Inventory) -> BTreeMap<String, BTreeMap<Release, Pr
 
 fn of(inventory: &Inventory, host: &str, release: Release) -> Probes {
     let variables = &inventory.hosts[host].variables;
-    let mut probes = Probes::new();
+    let mut probes: Probes = inventory.part(host).probes().collect();
     if inventory.is_in(host, "postgres") || inventory.is_in(host, "witness") {
         let version = inventory
             .cluster
@@ -54,7 +54,6 @@ fn of(inventory: &Inventory, host: &str, release: Release) -> Probes {
                 repmgr_database: inventory.cluster.repmgr_database.clone(),
             },
             Probe::Unit(server_unit(inventory, release)),
-            Probe::Unit("repmgrd".to_owned()),
         ]);
     }
     if inventory.is_in(host, "pgbouncer") {

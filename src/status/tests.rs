@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::facts::{
-    self, DataDirectory, Facts, NodeRecord, PoolerDatabase, Probe, Receiver, Release, Sender,
+    self, DataDirectory, Facts, Instance, NodeRecord, PoolerDatabase, Probe, Receiver, Release, Sender,
     Server, Setting, Slot, Unit, bare,
 };
 use crate::inventory::{self, Inventory, Sources};
@@ -53,6 +53,7 @@ fn running() -> Unit {
         load: "loaded".into(),
         active: "active".into(),
         sub: "running".into(),
+        enabled: true,
         ..Unit::default()
     }
 }
@@ -83,7 +84,7 @@ fn host(identifier: &str, in_recovery: bool) -> Facts {
             timeline: Some(2),
             ..DataDirectory::default()
         }),
-        server: Some(Server {
+        server: Server {
             in_recovery,
             system_identifier: Some(identifier.into()),
             timeline: Some(3),
@@ -91,7 +92,8 @@ fn host(identifier: &str, in_recovery: bool) -> Facts {
             nodes: nodes.map(|(name, record)| (name.into(), record)).into(),
             repmgrd_paused: Some(false),
             ..Server::default()
-        }),
+        }
+        .into(),
         units: [("repmgrd".into(), running())].into(),
         ..bare(Release::Debian12)
     }
@@ -109,7 +111,7 @@ fn receiver() -> Receiver {
 
 fn healthy() -> World {
     let mut node1 = host("7", false);
-    let server = node1.server.as_mut().unwrap();
+    let server = node1.server.answers_mut().unwrap();
     for (name, slot) in [("node2", "repmgr_slot_2"), ("node3", "repmgr_slot_3")] {
         let sender = Sender {
             state: "streaming".into(),
@@ -123,7 +125,7 @@ fn healthy() -> World {
         server.slots.insert(slot.into(), slot_seen);
     }
     let mut standby = host("7", true);
-    standby.server.as_mut().unwrap().receiver = Some(receiver());
+    standby.server.answers_mut().unwrap().receiver = Some(receiver());
     let pooler = Facts {
         pooler: Some(facts::Pooler {
             databases: [("app".into(), leads_to("10.0.0.1", 5432))].into(),
@@ -163,7 +165,7 @@ fn on<'a>(world: &'a mut World, host: &str) -> &'a mut Facts {
 }
 
 fn server<'a>(world: &'a mut World, host: &str) -> &'a mut Server {
-    on(world, host).server.as_mut().unwrap()
+    on(world, host).server.answers_mut().unwrap()
 }
 
 fn pooler(world: &mut World) -> &mut facts::Pooler {
@@ -171,7 +173,7 @@ fn pooler(world: &mut World) -> &mut facts::Pooler {
 }
 
 fn stop(world: &mut World, host: &str) {
-    on(world, host).server = None;
+    on(world, host).server = Instance::Down;
 }
 
 fn assessed(change: impl FnOnce(&mut World)) -> Status {

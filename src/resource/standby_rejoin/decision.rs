@@ -173,7 +173,7 @@ fn cannot_rewind(
     );
     if own.branch.timeline == theirs.branch.timeline {
         Some("pg_rewind takes timelines of the same number for the same".to_owned())
-    } else if view.server().is_none() && data.timeline != Some(own.branch.timeline) {
+    } else if view.facts().server.is_down() && data.timeline != Some(own.branch.timeline) {
         // A standby that has replayed no checkpoint since the promotion that it followed: pg_rewind before 16 reads the log of
         // the timeline in the control data only, and leaves what came after it.
         Some("its control data are of an older timeline than its log".to_owned())
@@ -186,7 +186,7 @@ fn cannot_rewind(
             "`{}` does not have the log from there any more",
             view.topology.primary
         ))
-    } else if view.server().is_none() && !clean {
+    } else if view.facts().server.is_down() && !clean {
         Some(format!(
             "pg_rewind needs a clean shutdown, and it is “{}”",
             data.state

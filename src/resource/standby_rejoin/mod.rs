@@ -15,7 +15,7 @@ use super::repmgrd::{stand_aside, stood_aside};
 use super::standby_clone::{copy, enough_room, settle};
 use super::standby_upstream::overrides;
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Probe, Saved, Server, Slot, Wal};
+use crate::facts::{Facts, Instance, Probe, Saved, Server, Slot, Wal};
 use crate::plan::{Action, Change, Op, Shown};
 use crate::postgres::lsn::Lsn;
 use crate::problem::{Kind, Problem};
@@ -64,7 +64,7 @@ impl Resource for StandbyRejoin {
             draft = draft.field("only it has", lost(saved), "saved, given up here");
         }
         draft = stand_aside(view, draft);
-        if view.server().is_some() {
+        if !view.facts().server.is_down() {
             draft = draft.op(stop(view));
         }
         Ok(match decision.way {
@@ -82,7 +82,7 @@ impl Resource for StandbyRejoin {
             return;
         };
         stood_aside(facts);
-        facts.server = None;
+        facts.server = Instance::Down;
         if decision.way == Way::Rebuild {
             facts.data = None;
             settle(view, facts);

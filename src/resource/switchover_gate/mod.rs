@@ -93,7 +93,7 @@ impl<'a> Gate<'a> {
 
     /// The outgoing primary's server, if it could be asked.
     fn primary(&self) -> Option<&'a Server> {
-        self.facts_of(self.outgoing)?.server.as_ref()
+        self.facts_of(self.outgoing)?.server.answers()
     }
 
     fn readiness(&self) -> Option<&'a Readiness> {

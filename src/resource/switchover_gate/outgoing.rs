@@ -12,6 +12,7 @@ const READY: u32 = 64;
 pub fn refusals(gate: Gate<'_>) -> Vec<Problem> {
     let mut found = Vec::new();
     found.extend(registered(gate));
+    found.extend(signal(gate));
     found.extend(archiver(gate));
     found.extend(backups(gate));
     found.extend(sessions::refusal(gate));
@@ -30,6 +31,15 @@ fn registered(gate: Gate<'_>) -> Option<Problem> {
         Problem::refused("it is not registered in repmgr")
             .because("`repmgr.nodes` has no such node")
             .hint("`pgha apply` registers it; see `pgha status`")
+    })
+}
+
+/// It would be taken for one that is decided already.
+fn signal(gate: Gate<'_>) -> Option<Problem> {
+    let data = gate.view.facts().data.as_ref()?;
+    data.standby_signal.then(|| {
+        Problem::refused("`standby.signal` is in the data directory of a server that takes writes")
+            .hint("remove the file, if the server is to stay a primary until it hands over")
     })
 }
 
