@@ -57,8 +57,10 @@ take_over() { # SECONDS STANDBY…
 
 # Whether all that are there and do not tell are among these.
 are_standbys() { # STANDBY…; $found
-  for there in $(printf '%s\n' "$found" | awk '$4 == "there" { print $1 }'); do
-    case " $* " in *" $there "*) ;; *) return 1 ;; esac
+  untold=$(printf '%s\n' "$found" | awk '$4 == "there" { print $1 }')
+  [ "$untold" ] || return 1
+  for name in $untold; do
+    case " $* " in *" $name "*) ;; *) return 1 ;; esac
   done
 }
 

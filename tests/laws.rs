@@ -326,7 +326,12 @@ fn each_drift_appears_alone() {
             }
         }),
         ("node1: postgresql_role app", |world| {
-            let server = world.get_mut("node1").unwrap().server.answers_mut().unwrap();
+            let server = world
+                .get_mut("node1")
+                .unwrap()
+                .server
+                .answers_mut()
+                .unwrap();
             server.roles.insert("app".to_owned(), Role::default());
         }),
         ("node2: service repmgrd", |world| {
@@ -447,7 +452,12 @@ fn states_that_could_cost_data_are_refused() {
     type Harm = fn(&mut BTreeMap<String, Facts>);
     let cases: [(&str, Harm); 4] = [
         ("writable primaries at the same time", |world| {
-            let server = world.get_mut("node2").unwrap().server.answers_mut().unwrap();
+            let server = world
+                .get_mut("node2")
+                .unwrap()
+                .server
+                .answers_mut()
+                .unwrap();
             server.in_recovery = false;
         }),
         ("belongs to another cluster", |world| {

@@ -9,6 +9,8 @@ mod failover;
 mod guard;
 #[path = "programs/host.rs"]
 mod host;
+#[path = "programs/instance.rs"]
+mod instance;
 #[path = "programs/links.rs"]
 mod links;
 #[path = "programs/others.rs"]

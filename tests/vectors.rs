@@ -9,6 +9,7 @@
 //! - a role's `password` is the password itself;
 //! - `conditions` lists those that hold;
 //! - the text `gone` removes what the world has;
+//! - a server that is there and does not tell is `{ untold: { why: frozen } }`, whatever the world says of it;
 //! - what `readiness` says a host tried has succeeded, unless it has a `code`.
 //!
 //! Beside the golden file, each vector shows the laws: the same bytes twice, nothing more to do on the predicted facts, no
@@ -236,7 +237,9 @@ fn complete(facts: &mut Value, secrets: &Secrets) {
             over_default(&pgha::facts::PoolerDatabase::default(), database);
         }
     }
-    if facts["server"].is_object() && facts["server"].get("untold").is_none() {
+    if let Some(untold) = facts["server"].get("untold").cloned() {
+        facts["server"] = json!({ "untold": untold });
+    } else if facts["server"].is_object() {
         server(&mut facts["server"]);
     }
     if facts["readiness"].is_object() {

@@ -13,7 +13,9 @@ use crate::problem::Problem;
 #[serde(untagged)]
 pub enum Instance {
     /// It is there, takes writes perhaps, and gave no answer that can be believed.
-    Untold { untold: Untold },
+    Untold {
+        untold: Untold,
+    },
     Answers(Box<Server>),
     /// Nothing runs.
     #[default]

@@ -20,11 +20,12 @@ code=0
 ask || code=$?
 if is_there "$1"; then
   { read -r _ _ kernel _ <"/proc/$pid/stat"; } 2>/dev/null
-  echo "process $pid ${kernel:-?} $status"
+  # What came before may have been cut off within a line.
+  printf '\nprocess %s\n' "$pid ${kernel:-?} $status"
 fi
 if [ "$code" != 0 ]; then
   ping=0
   "$3" -q -t 3 -h /var/run/postgresql -p "$2" || ping=$?
-  echo "ping $ping"
+  printf '\nping %s\n' "$ping"
 fi
 exit "$code"

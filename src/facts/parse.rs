@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::probe::{Section, conditions};
 use super::{
-    DataDirectory, Facts, Instance, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server, Time, Unit, Untold, Why,
+    DataDirectory, Facts, Instance, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server,
+    Time, Unit, Untold, Why,
 };
 use super::{readiness, wal, wire};
 use crate::problem::Problem;

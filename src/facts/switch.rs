@@ -66,7 +66,8 @@ impl Part {
         }
         off.extend(self.signal(facts));
         for (unit, then) in self.units() {
-            off.extend(stopped(facts, unit, self.runs(facts)).map(|is| format!("`{unit}` {is}: {then}")));
+            let is = stopped(facts, unit, self.runs(facts));
+            off.extend(is.map(|is| format!("`{unit}` {is} {then}")));
         }
         let server = facts.server.answers();
         if server.is_some_and(|server| server.repmgrd_paused == Some(true)) {
@@ -113,9 +114,9 @@ impl Part {
 fn stopped(facts: &Facts, unit: &str, runs: bool) -> Option<String> {
     let unit = facts.units.get(unit)?;
     match unit.load.as_str() {
-        "" | "not-found" => runs.then(|| "is not there".to_owned()),
-        _ if !unit.is_running() => Some(format!("is stopped{}", since(Some(unit.changed)))),
-        _ if !unit.enabled => Some("does not start at boot".to_owned()),
+        "" | "not-found" => runs.then(|| "is not there:".to_owned()),
+        _ if !unit.is_running() => Some(format!("is stopped{}:", since(Some(unit.changed)))),
+        _ if !unit.enabled => Some("does not start at boot, and from then on".to_owned()),
         _ => None,
     }
 }

@@ -68,7 +68,11 @@ impl Resource for RepmgrNodes {
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
-        let nodes = facts.server.answers_mut().into_iter().flat_map(|server| &mut server.nodes);
+        let nodes = facts
+            .server
+            .answers_mut()
+            .into_iter()
+            .flat_map(|server| &mut server.nodes);
         for (name, node) in nodes {
             *node = wanted(view, name, node);
         }

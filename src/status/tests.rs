@@ -3,8 +3,8 @@ use std::sync::Arc;
 
 use super::*;
 use crate::facts::{
-    self, DataDirectory, Facts, Instance, NodeRecord, PoolerDatabase, Probe, Receiver, Release, Sender,
-    Server, Setting, Slot, Unit, bare,
+    self, DataDirectory, Facts, Instance, NodeRecord, PoolerDatabase, Probe, Receiver, Release,
+    Sender, Server, Setting, Slot, Time, Unit, Untold, Why, bare,
 };
 use crate::inventory::{self, Inventory, Sources};
 use crate::postgres::lsn::Lsn;
@@ -172,6 +172,11 @@ fn pooler(world: &mut World) -> &mut facts::Pooler {
     on(world, "pooler1").pooler.as_mut().unwrap()
 }
 
+fn untold(why: Why, said: &str) -> Instance {
+    let said = said.to_owned();
+    Untold { why, said }.into()
+}
+
 fn stop(world: &mut World, host: &str) {
     on(world, host).server = Instance::Down;
 }
@@ -254,6 +259,64 @@ fn each_fault_is_told() {
             &["`node3` holds another cluster than `node1`: system identifier 9 instead of 7"],
         ),
         (
+            |world| on(world, "node3").server = untold(Why::Frozen, ""),
+            &[
+                "`node3`: PostgreSQL is there, and does not tell what it is: its process was stopped by a signal (hint: `kill -CONT` lets it go on)",
+            ],
+        ),
+        (
+            |world| {
+                on(world, "node1").server =
+                    untold(Why::Starting, "the database system is starting up")
+            },
+            &[
+                "no primary answers, and `node1` did not tell",
+                "`node1`: PostgreSQL is there, and does not tell what it is: it is starting up: the database system is starting up (hint: run the same again once it is up; its log says what it waits for)",
+            ],
+        ),
+        (
+            |world| {
+                let data = on(world, "node1").data.as_mut().unwrap();
+                (data.standby_signal, data.signal) = (true, Some(Time::At(1_700_000_000.5)));
+            },
+            &[
+                "`node1`: `standby.signal` is there since 2023-11-14 22:13:20 UTC, and PostgreSQL takes writes: it would not do so any more after a restart",
+            ],
+        ),
+        (
+            |world| {
+                let file = facts::Path::File {
+                    mode: "0644".into(),
+                    owner: "root".into(),
+                    group: "root".into(),
+                    modified: Time::At(1_700_000_000.5),
+                    sha256: None,
+                    witness: None,
+                    content: None,
+                };
+                let paths = &mut on(world, "node2").paths;
+                paths.insert("/run/pgha-guard-off".into(), file);
+            },
+            &[
+                "`node2`: `/run/pgha-guard-off` is there since 2023-11-14 22:13:20 UTC: a primary here that has been replaced is neither stopped nor kept from starting; it ends an hour after that",
+            ],
+        ),
+        (
+            |world| {
+                let unit = Unit {
+                    active: "inactive".into(),
+                    sub: "dead".into(),
+                    changed: Time::At(1_700_000_000.5),
+                    ..running()
+                };
+                let units = &mut on(world, "pooler1").units;
+                units.insert("pgha-follow".into(), unit);
+            },
+            &[
+                "`pooler1`: `pgha-follow` is stopped since 2023-11-14 22:13:20 UTC: clients are not led to a new primary",
+            ],
+        ),
+        (
             |world| {
                 server(world, "node3").repmgrd_paused = Some(true);
                 server(world, "node1").repmgrd_paused = Some(true);
@@ -262,8 +325,9 @@ fn each_fault_is_told() {
                     .insert("repmgrd".into(), Unit::default());
             },
             &[
-                "repmgrd is stopped on `node2`: nothing there takes part in a failover",
-                "repmgrd is paused on `node1` and `node3`: nothing there takes part in a failover",
+                "`node1`: repmgrd is paused here: it takes no part in a failover",
+                "`node2`: `repmgrd` is not there: it takes no part in a failover",
+                "`node3`: repmgrd is paused here: it takes no part in a failover",
             ],
         ),
         (
@@ -399,7 +463,7 @@ fn each_fault_is_told() {
         ),
         (
             |world| pooler(world).databases.get_mut("app").unwrap().paused = true,
-            &["`pooler1` holds back the clients of `app`: it is paused"],
+            &["`pooler1`: pgbouncer is paused here: it holds back the clients of `app`"],
         ),
         (
             |world| {
@@ -461,7 +525,7 @@ fn a_standby_of_a_host_that_is_not_reachable_speaks_for_itself() {
         status.problems,
         [
             "`node1`: cannot connect: timed out (hint: is it up?)",
-            "no primary answers, and `node1` could not be asked",
+            "no primary answers, and `node1` did not tell",
         ]
     );
     let (node1, node2) = (&status.nodes[0], &status.nodes[1]);
@@ -516,6 +580,10 @@ fn a_server_that_is_down_is_told_from_one_that_starts_or_is_not_there() {
         (Role::Down, "not installed".to_owned(), None)
     );
     assert_eq!(
+        state(|world| on(world, "node3").server = untold(Why::Hung, "")),
+        (Role::Unknown, "hung".to_owned(), Some("running".to_owned()))
+    );
+    assert_eq!(
         state(|world| *world.get_mut("node3").unwrap() = Err(Problem::failed("mute"))),
         (Role::Unknown, "unknown".to_owned(), None)
     );
@@ -540,6 +608,7 @@ fn every_host_is_asked_for_its_part() {
     let hosts: Vec<&String> = questions.keys().collect();
     assert_eq!(hosts, ["node1", "node2", "node3", "pooler1", "watcher"]);
     let unit = |name: &str| Probe::Unit(name.into());
+    let path = |path: &str| Probe::Path(path.into());
     assert_eq!(
         questions["node3"][&Release::Debian13],
         [
@@ -551,11 +620,15 @@ fn every_host_is_asked_for_its_part() {
             },
             unit("postgresql@17-main"),
             unit("repmgrd"),
+            unit("pgha-guard"),
+            path("/run/pgha-guard-off"),
+            path("/run/pgha-isolated"),
+            path("/var/lib/pgha/repmgrd-paused"),
         ]
         .into()
     );
     assert_eq!(
         questions["pooler1"][&Release::Debian12],
-        [Probe::Pooler(6432), unit("pgbouncer")].into()
+        [Probe::Pooler(6432), unit("pgbouncer"), unit("pgha-follow")].into()
     );
 }

@@ -1,6 +1,6 @@
 //! `failover` and `failsafe`: what happens where the other side says nothing any more.
 
-use crate::host::{Host, NOBODY, SHELLS, Table};
+use crate::host::{Host, NOBODY, SHELLS, Table, prints};
 
 // --- a primary that is replaced without having been asked ---
 
@@ -148,6 +148,40 @@ esac"
                 table.same(&case, host.has("promoted"), promotes && !late);
                 table.check(&case, said.err.is_empty() == (expected == 0), &said);
             }
+        }
+        // Who is there and does not tell is a standby, or is not known to be one.
+        let untold = |names: &[&str]| {
+            let lines = names
+                .iter()
+                .map(|name| format!("{name} 172.30.7.12 5432 there too many\n"));
+            let lines: String = lines.collect();
+            format!(
+                "{{ echo find-primary: no member says; {}}} >&2; exit 4",
+                prints(&lines)
+            )
+        };
+        for (there, known, promotes) in [
+            (&["node2"][..], &["node2"][..], true),
+            (&["node2"], &["node3"], false),
+            (&["node2"], &["node22"], false),
+            (&["node2", "node3"], &["node3"], false),
+            (&["node2", "node3"], &["node2", "node3"], true),
+            (&[], &["node2", "node3"], false),
+        ] {
+            host.reset();
+            host.answer("find-primary", &untold(there));
+            host.answer(
+                "psql",
+                "case $* in
+*'select pg_promote(false)'*) : >\"$root/promoted\" ;;
+*'select not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
+esac",
+            );
+            host.remove("promoted");
+            let said = host.run(shell, "failover", &[&["take-over", "1"], known].concat());
+            let case = format!("{there:?} are there, {known:?} are standbys, {shell:?}");
+            table.check(&case, said.code == Some(i32::from(!promotes)), &said);
+            table.same(&case, host.has("promoted"), promotes);
         }
         // It does not become the primary.
         host.reset();

@@ -1,5 +1,8 @@
 //! `start-guard`: whether a server that would take writes may start.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use crate::host::{Host, SHELLS, Said, Table, prints};
 use crate::others::{ANSWERS, Answer, Seen, say};
 
@@ -286,6 +289,19 @@ fn asks_nobody_where_there_is_nothing_to_ask() {
                     table.check(&case, said.out.contains("guard-off is there"), &said);
                 }
             }
+        }
+        // Somebody's word does not hold for ever.
+        for (minutes, holds) in [(59, true), (61, false)] {
+            host.reset();
+            host.write("guard-off", "");
+            let given = SystemTime::now() - Duration::from_secs(60 * minutes);
+            let file = File::open(host.path("guard-off")).unwrap();
+            file.set_modified(given).unwrap();
+            say(&host, "echo 77 3", "exit 255");
+            let said = start(&host, shell);
+            let case = format!("said {minutes} min ago, {shell:?}");
+            table.same(&case, said.code, Some(i32::from(!holds)));
+            table.same(&case, host.has("guard-off"), holds);
         }
         host.reset();
         host.remove("data/global/pg_control");

@@ -85,6 +85,23 @@ fn a_log_that_is_not_saved_leaves_the_signal_as_it_was() {
     table.end();
 }
 
+/// One that does not tell, whatever it heeds.
+#[test]
+fn a_server_is_stopped_without_being_asked() {
+    let mut host = host();
+    for shell in SHELLS {
+        for ignored in ["", "INT QUIT"] {
+            host.configure("proc=/proc\nsleep() { command sleep 0.002; }");
+            host.reset();
+            host.start_server(ignored);
+            let said = host.run(shell, "rejoin", &["stop"]);
+            assert!(said.code == Some(0) && !host.server_runs(), "{said:?}");
+            assert!(!host.log().contains("psql"), "{}", host.log());
+            host.end_server();
+        }
+    }
+}
+
 /// Recovery is no business of a copy's, nor of a standby's that is one already.
 #[test]
 fn recovers_only_what_crashed_as_a_primary() {

@@ -1,5 +1,8 @@
 //! `primary-watch`: when a running primary is stopped, and that it is.
 
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
 use crate::host::{Host, NOBODY, SHELLS, Said, Table, prints};
 use crate::others::{ANSWERS, say};
 
@@ -97,22 +100,28 @@ fn stops_a_primary_that_another_is_past_by_sql() {
             ("silent primary 3 77", None),
         ] {
             by_sql(&host, node2);
-            // bit 0: whatever the others say; bit 1: a standby; bit 2: it does not run
-            for mask in 0..8 {
+            // bit 0: whatever the others say; bit 1: a standby; bit 2: it does not run; bit 3: it would start as a standby
+            for mask in 0..16 {
                 if mask > 2 && past.is_none() {
                     continue;
                 }
                 host.reset();
                 host.seems_to_run();
                 host.set("guard-off", mask & 1 != 0);
-                host.set("data/standby.signal", mask & 2 != 0);
+                host.set("data/standby.signal", mask & (2 | 8) != 0);
+                let state = if mask & 2 != 0 {
+                    "in archive recovery"
+                } else {
+                    "in production"
+                };
+                host.control("77", 2, state);
                 if mask & 4 != 0 {
                     host.write(&format!("proc/{NOBODY}/comm"), "psql\n");
                 }
                 let said = host.run(shell, "primary-watch", &[]);
-                let expected = past.filter(|_| mask == 0);
+                let expected = past.filter(|_| mask & !8 == 0);
                 table.check(
-                    &format!("{node2}, {mask:03b}, {shell:?}"),
+                    &format!("{node2}, {mask:04b}, {shell:?}"),
                     gave_up(&host, &said, expected),
                     &(&said, host.log()),
                 );
@@ -164,6 +173,13 @@ fn looks_once_more_before_it_stops() {
                 "ask-members",
                 &format!(": >\"$root/{file}\"; echo node2 172.30.7.12 5432 primary 3 77"),
             );
+            let (primary, standby) = ("in production", "in archive recovery");
+            let [primary, standby] =
+                [primary, standby].map(|state| prints(&crate::host::control_data("77", 2, state)));
+            host.answer(
+                "pg_controldata",
+                &format!("if [ -e \"$root/data/standby.signal\" ]; then {standby}else {primary}fi"),
+            );
             let said = host.run(shell, "primary-watch", &[]);
             assert!(gave_up(&host, &said, None), "{file}: {said:?}");
         }
@@ -179,6 +195,35 @@ fn looks_once_more_before_it_stops() {
         let said = host.run(shell, "primary-watch", &[]);
         assert!(gave_up(&host, &said, None), "brought back: {said:?}");
         host.control("77", 2, "in production");
+    }
+}
+
+/// Somebody's word holds for an hour from when it was last given, and a time that is yet to come is none.
+#[test]
+fn a_word_ends_by_itself() {
+    let host = host("");
+    let now = SystemTime::now();
+    let minutes = |count: u64| Duration::from_secs(60 * count);
+    for shell in SHELLS {
+        by_sql(&host, "primary 3 77");
+        for (given, holds) in [
+            (now, true),
+            (now - minutes(59), true),
+            (now - minutes(61), false),
+            (now - minutes(60 * 24 * 400), false),
+            (now + minutes(60), false),
+        ] {
+            host.reset();
+            host.seems_to_run();
+            host.write("guard-off", "");
+            let file = File::open(host.path("guard-off")).unwrap();
+            file.set_modified(given).unwrap();
+            let said = host.run(shell, "primary-watch", &[]);
+            let ended = said.out.contains("guard-off is over, and removed\n");
+            assert_eq!((ended, host.has("guard-off")), (!holds, holds), "{said:?}");
+            let stopped = host.log().contains("systemctl stop postgresql@15-main");
+            assert_eq!(stopped, !holds, "{given:?}, {shell:?}: {said:?}");
+        }
     }
 }
 
