@@ -62,9 +62,20 @@ halt() { # SIGNAL: INT asks for a fast shutdown, QUIT for an immediate one
   done
 }
 
+is_frozen() {
+  runs || return 1
+  { read -r _ _ kernel _ <"$proc/$pid/stat"; } 2>/dev/null || return 1
+  case $kernel in T | t) return 0 ;; *) return 1 ;; esac
+}
+
 # Its unit is stopped, so that systemd does not start it again, and then its process: `pg_ctlcluster` as postgres goes past
-# systemd, and stopping the unit then stops nothing.
+# systemd, and stopping the unit then stops nothing. One that was stopped by a signal heeds none but the last, and systemd would
+# wait for it.
 stop_server() {
+  if is_frozen; then
+    as_postgres pkill -KILL -P "$pid" || :
+    signal KILL "$pid"
+  fi
   timeout 30 systemctl stop "$unit" || :
   halt INT
 }

@@ -1,5 +1,7 @@
 //! `failover` and `failsafe`: what happens where the other side says nothing any more.
 
+use std::process::Command;
+
 use crate::host::{Host, NOBODY, SHELLS, Table, prints};
 
 // --- a primary that is replaced without having been asked ---
@@ -32,6 +34,23 @@ fn fences_what_is_stopped_and_nothing_else() {
             );
             host.end_server();
         }
+        // One that was stopped by a signal: systemd would wait for it.
+        host.reset();
+        host.start_server("");
+        let pid = host.read("data/postmaster.pid");
+        let stop = Command::new("kill").args(["-STOP", &pid]).status();
+        assert!(stop.unwrap().success());
+        let said = host.run(shell, "failover", &["fence"]);
+        let gone = said.code == Some(0) && !host.server_runs();
+        table.check("it is frozen", gone, &said);
+        let log = host.log();
+        let at = |words: &str| log.find(words).unwrap_or(usize::MAX);
+        table.check(
+            "it is frozen",
+            at("pkill -KILL -P") < at("systemctl stop"),
+            &log,
+        );
+        host.end_server();
         host.configure("");
         let fence = |table: &mut Table, case: &str, code: i32, fenced: bool, words: &str| {
             let said = host.run(shell, "failover", &["fence"]);
