@@ -262,7 +262,7 @@ fn a_copy_takes_the_place_of_data() {
             if discard {
                 words.push("discard");
             }
-            let said = host.run(shell, "rejoin", &words);
+            let said = host.run(shell, "copy", &words);
             sh("chown 0 \"$1\"; chmod 0755 \"$1\"", &host);
             let case = format!("{case}, {shell:?}");
             table.check(&case, said.code == Some(code), &said);
