@@ -160,6 +160,7 @@ replace() { # COPY [discard] [PRIMARY SLOT]: a slot that takes the place of the 
   rm -f "$kept/rewinding"
   if [ "$discard" ]; then
     printf '%s' "$gone" | while IFS= read -r path; do
+      is_ours "$path" || continue
       by "$path"
       "$as" rm -rf -- "$path"
     done
@@ -190,6 +191,7 @@ keep_wal() {
     by "$place"
     "$as" mv -T -- "$place" "$target"
   fi
+  is_ours "$target" || fail "$target, where pg_wal is, is no folder of postgres's"
   gone=$gone$target'
 '
 }

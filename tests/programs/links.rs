@@ -298,23 +298,34 @@ fn a_copy_turns_over_nothing_of_roots() {
             ("data/pg_wal", "roots", "replace copy"),
             ("data/pg_wal", "roots", "replace copy discard"),
             ("data/pg_wal", "roots.pgha-new", "replace copy"),
+            ("data/pg_wal", "roots.pgha-new", "replace copy discard"),
+            (
+                "data/pg_wal",
+                "roots.kept-20261125T093109Z",
+                "replace copy discard",
+            ),
             ("data/pg_wal", "roots.pgha-new", "settle"),
             ("data/pg_tblspc/1", "roots", "replace copy discard"),
+            (
+                "data/pg_tblspc/1",
+                "roots/kept-20261125T093109Z",
+                "replace copy discard",
+            ),
             ("data/pg_tblspc/1", "roots/pgha-new", "settle"),
             ("data/pg_tblspc/1", "roots", "ready roots roots"),
             ("data/pg_wal", "roots", "ready roots"),
         ] {
             anew(&host);
             sh(
-                "cd \"$1\"; rm -rf copy roots roots.*; mkdir -p copy roots/PG_15_1 roots/pgha-new/PG_15_1 roots.pgha-new/x; rm -rf data/pg_wal; mkdir -p data/pg_tblspc; chown 65534:65534 copy data/pg_tblspc",
+                "cd \"$1\"; rm -rf copy roots roots.*; mkdir -p copy roots/PG_15_1 roots/kept-20261125T093109Z/x roots/pgha-new/PG_15_1 roots.pgha-new/x roots.kept-20261125T093109Z/x; rm -rf data/pg_wal; mkdir -p data/pg_tblspc; chown 65534:65534 copy data/pg_tblspc",
                 &host,
             );
             let seen = || {
-                let out = Command::new("find").arg(host.path("roots")).output();
-                let more = Command::new("find")
-                    .arg(host.path("roots.pgha-new"))
+                let folders = ["roots", "roots.pgha-new", "roots.kept-20261125T093109Z"];
+                let found = Command::new("find")
+                    .args(folders.map(|folder| host.path(folder)))
                     .output();
-                (out.unwrap().stdout, more.unwrap().stdout)
+                found.expect("`find` starts").stdout
             };
             let before = seen();
             plant(&host, link, target);
