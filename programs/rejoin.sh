@@ -159,18 +159,23 @@ named() { sed -n 's/^.*1: name = "\(.*\)"[[:space:]]*(typeid.*$/\1/p'; }
 
 # --- ways back --------------------------------------------------------------------------------------------------------
 
-# It starts as a standby, and follows that member.
+# A data directory's server starts as a standby, and follows that member.
+follow() { # NAME DIRECTORY
+  data=$2
+  become_standby "$1"
+}
+
 become_standby() { # NAME
   printf '%s\n' "primary_conninfo = $(in_file "$(conninfo "$1")")" "primary_slot_name = $(in_file "$slot")" |
-    as_postgres "$0" write-settings
+    as_postgres "$0" write-settings "$data"
   make_file "$data/standby.signal"
   as_postgres rm -f "$data/pgha-fenced"
   as_postgres sync "$data"
 }
 
 # As postgres: the two settings on stdin take the place of what postgresql.auto.conf has of them.
-write_settings() {
-  auto=$data/postgresql.auto.conf
+write_settings() { # DIRECTORY: settings on stdin
+  auto=$1/postgresql.auto.conf
   rm -f "$auto.new"
   (
     umask 077
@@ -267,28 +272,12 @@ is_fetched() { # SEGMENT FROM
   echo "$1 is fetched from $2"
 }
 
-# A whole copy takes the place of what was there, which is kept beside it, or removed. As whoever owns the folder that both
-# are in.
-replace() { # COPY [discard]
-  ! runs || fail 'PostgreSQL is running'
-  aside=$data.kept-$(date -u +%Y%m%dT%H%M%SZ)
-  as=as_$(owner_of "$data")
-  case $as in as_root | as_postgres) ;; *) fail "${data%/*} is neither root's nor postgres's" ;; esac
-  "$as" mv -T "$data" "$aside"
-  "$as" mv -T "$1" "$data"
-  as_postgres sync "${data%/*}"
-  rm -f "$rewinding"
-  if [ "${2:-}" = discard ]; then "$as" rm -rf -- "$aside"; else echo "what was there is kept in $aside"; fi
-}
-
-as_root() { "$@"; }
-
 step=$1
 shift
 case $step in
-  stop | save | attach | rewind | replace) "$step" "$@" ;;
+  stop | save | attach | follow | rewind) "$step" "$@" ;;
   # What a step does as postgres.
   copy | keep | decode) "$step" "$@" ;;
-  write-settings) write_settings ;;
+  write-settings) write_settings "$@" ;;
   *) fail "there is no step $step" ;;
 esac

@@ -3,6 +3,8 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/copy.rs"]
+mod copy;
 #[path = "programs/failover.rs"]
 mod failover;
 #[path = "programs/guard.rs"]

@@ -569,7 +569,11 @@ fn only_asked(mut facts: Facts, probes: &Probes) -> Facts {
         }
         with_content || has(Probe::Path(path.clone()))
     });
+    if !has(Probe::Filesystems) {
+        facts.filesystems = pgha::facts::Filesystems::default();
+    }
     if !probes.iter().any(cluster) {
+        facts.places = pgha::facts::Places::default();
         facts.data = None;
         facts.server = Instance::Down;
     }

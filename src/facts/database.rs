@@ -75,6 +75,18 @@ pub struct Server {
     pub previous_primary: Option<String>,
     /// Bytes of all databases.
     pub size: u64,
+    /// The tablespaces that somebody made, by OID.
+    #[serde(default)]
+    pub tablespaces: BTreeMap<String, Tablespace>,
+}
+
+/// A tablespace outside of the data directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tablespace {
+    /// Where it is on the host that was asked, an absolute path.
+    pub location: String,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// One row of `pg_settings`.

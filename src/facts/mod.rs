@@ -5,6 +5,7 @@ mod database;
 mod instance;
 mod parse;
 mod path;
+mod places;
 mod pooler;
 mod probe;
 mod readiness;
@@ -24,11 +25,13 @@ use crate::condition::Condition;
 
 pub use bare::bare;
 pub use database::{
-    DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Written,
+    DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Tablespace,
+    Written,
 };
 pub use instance::{Instance, Untold, Why};
 pub use parse::{Answer, Answers, parse, understood};
 pub use path::Path;
+pub use places::{Filesystem, Filesystems, Places};
 pub use pooler::{Pooler, PoolerDatabase};
 pub use probe::{Probe, Probes, Section, script};
 pub use readiness::{
@@ -55,8 +58,14 @@ pub struct Facts {
     pub conditions: BTreeMap<Condition, bool>,
     /// Path to free bytes on its filesystem (of the nearest parent that exists).
     pub free: BTreeMap<String, u64>,
+    /// Where it was asked for.
+    #[serde(default)]
+    pub filesystems: Filesystems,
     /// The data directory of the cluster, if it exists.
     pub data: Option<DataDirectory>,
+    /// Where that is, or would be, and what leads out of it.
+    #[serde(default)]
+    pub places: Places,
     /// PostgreSQL, asked on its local socket.
     pub server: Instance,
     /// What a server held that a plan stopped: it holds it again once it is started. No host is ever seen like this.

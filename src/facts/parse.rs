@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::probe::{Section, conditions};
 use super::{
-    DataDirectory, Facts, Instance, Path, Pooler, PoolerDatabase, Probe, Probes, Release, Server,
-    Time, Unit, Untold, Why,
+    DataDirectory, Facts, Filesystem, Instance, Path, Places, Pooler, PoolerDatabase, Probe,
+    Probes, Release, Server, Time, Unit, Untold, Why,
 };
 use super::{readiness, wal, wire};
 use crate::problem::Problem;
@@ -77,13 +77,27 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
         facts.conditions.insert(condition.clone(), holds);
     }
     for line in &section(Section::Free).lines {
-        if let Some((bytes, path)) = line.trim_start().split_once(' ') {
-            facts
-                .free
-                .insert(path.to_owned(), bytes.parse().unwrap_or(0));
+        let Some((bytes, what)) = line.trim_start().split_once(' ') else {
+            continue;
+        };
+        let free = bytes.parse().unwrap_or(0);
+        match what
+            .strip_prefix("filesystem ")
+            .map(|rest| rest.split_once(' '))
+        {
+            Some(Some((device, mount))) => {
+                let device = device.to_owned();
+                let filesystems = &mut facts.filesystems.0;
+                filesystems.insert(mount.to_owned(), Filesystem { device, free });
+            }
+            Some(None) => {}
+            None => {
+                facts.free.insert(what.to_owned(), free);
+            }
         }
     }
     facts.data = data(section(Section::Data));
+    facts.places = places(section(Section::Data));
     facts.server = instance(section(Section::Server));
     facts.pooler = pooler(section(Section::Pooler));
     facts.wal = wal::parse(section(Section::Wal));
@@ -133,6 +147,7 @@ fn absent(facts: &mut Facts, probes: &Probes) {
             }
             Probe::Condition(_)
             | Probe::Free(_)
+            | Probe::Filesystems
             | Probe::Cluster { .. }
             | Probe::Extensions(_)
             | Probe::Pooler(_)
@@ -234,9 +249,14 @@ fn data(answer: &Answer) -> Option<DataDirectory> {
             .iter()
             .find_map(|line| line.strip_prefix(key).map(str::trim))
     };
-    if value("occupied").is_some() {
+    if let Some(what) = value("occupied") {
         return Some(DataDirectory {
-            state: "no cluster".to_owned(),
+            state: match what {
+                "" => "no cluster".to_owned(),
+                what => format!(
+                    "it has `{what}`: a filesystem is mounted there, and a data directory is a folder below"
+                ),
+            },
             ..DataDirectory::default()
         });
     }
@@ -319,6 +339,29 @@ impl<'a> Outside<'a> {
             _ => Why::Hung,
         }
     }
+}
+
+fn places(answer: &Answer) -> Places {
+    let mut places = Places::default();
+    for line in &answer.lines {
+        match line.split_once(' ') {
+            Some(("real", path)) => places.real = path.to_owned(),
+            Some(("wal", path)) => places.wal = Some(path.to_owned()),
+            Some((word @ ("tablespace" | "tablespace_real"), rest)) => {
+                if let Some((oid, path)) = rest.split_once(' ') {
+                    let tablespaces = match word {
+                        "tablespace" => &mut places.tablespaces,
+                        _ => &mut places.tablespaces_real,
+                    };
+                    tablespaces.insert(oid.to_owned(), path.to_owned());
+                }
+            }
+            _ if line == "link" => places.link = true,
+            _ if line == "half" => places.half = true,
+            _ => {}
+        }
+    }
+    places
 }
 
 fn server(answer: &Answer) -> Result<Option<Server>, Problem> {

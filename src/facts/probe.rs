@@ -23,6 +23,8 @@ pub enum Probe {
     Condition(Condition),
     /// Free bytes where a path is, or would be.
     Free(String),
+    /// The mounted filesystems, and what is free on each.
+    Filesystems,
     /// The cluster: data directory and server.
     Cluster {
         version: u16,
@@ -193,10 +195,14 @@ fn body(section: Section, probes: &Probes) -> String {
                 Probe::Free(path) => Some(path),
                 _ => None,
             });
-            if paths.is_empty() {
-                return String::new();
+            let mut out = String::new();
+            if !paths.is_empty() {
+                out.push_str(&with(paths, include_str!("free.sh")));
             }
-            with(paths, include_str!("free.sh"))
+            if probes.contains(&Probe::Filesystems) {
+                out.push_str(include_str!("filesystems.sh"));
+            }
+            out
         }
         Section::Data => cluster(probes).map_or_else(String::new, |(version, directory, _, _)| {
             let control = format!("/usr/lib/postgresql/{version}/bin/pg_controldata");

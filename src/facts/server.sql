@@ -31,5 +31,7 @@ select 'server ' || json_build_object(
   'senders', (select coalesce(json_object_agg(application_name, json_build_object('state', state, 'replayed', replay_lsn,
       'sync_state', sync_state, 'address', host(client_addr))), '{}') from pg_stat_replication where application_name <> 'pg_basebackup'),
   'receiver', (select json_build_object('status', status, 'host', sender_host, 'port', sender_port, 'slot', slot_name,
-      'timeline', received_tli) from pg_stat_wal_receiver)
+      'timeline', received_tli) from pg_stat_wal_receiver),
+  'tablespaces', (select coalesce(json_object_agg(oid, json_build_object('location', pg_tablespace_location(oid),
+      'size', coalesce(pg_tablespace_size(oid), 0))), '{}') from pg_tablespace where pg_tablespace_location(oid) like '/%')
 );

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Time, Written};
+use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Tablespace, Time, Written};
 use crate::postgres::lsn::Lsn;
 use crate::problem::Problem;
 
@@ -26,6 +26,8 @@ struct Wire {
     slots: BTreeMap<String, Slot>,
     senders: BTreeMap<String, Sender>,
     receiver: Option<Receiver>,
+    #[serde(default)]
+    tablespaces: BTreeMap<String, Tablespace>,
 }
 
 #[derive(Deserialize)]
@@ -93,6 +95,7 @@ pub fn server(text: &str) -> Result<Server, Problem> {
         slots: wire.slots,
         senders: wire.senders,
         receiver: wire.receiver,
+        tablespaces: wire.tablespaces,
         ..Server::default()
     })
 }

@@ -115,8 +115,9 @@ fn removes(op: &Op, data: &str) -> bool {
     match op {
         Op::Run { argv, .. } => {
             let is_inside = |path: &str| {
+                // Below a mount point a data directory is built in it.
                 path.strip_prefix(data)
-                    .is_some_and(|rest| rest.starts_with('/'))
+                    .is_some_and(|rest| rest.starts_with('/') && rest != "/pgha-new")
             };
             let flags = argv.iter().filter(|word| word.starts_with('-'));
             let recursive = flags

@@ -3,6 +3,7 @@
 mod argument;
 mod authorized_key;
 mod command;
+mod data_copy;
 mod dead_man;
 mod directory;
 mod diverged_wal;

@@ -52,7 +52,16 @@ impl Resource for PostgresqlCluster {
             )
             .hint("`hosts: primary` in the play means it; `standby_clone` is for the others"));
         }
+        not_a_link(view)?;
         let build = build_directory(view);
+        let put = Op::Rename {
+            from: build.clone(),
+            to: view.data_directory(),
+        };
+        if view.facts().places.half {
+            let draft = Draft::new(Action::Create).op(put);
+            return Ok(adopt(view, draft).expect("it is to be moved up").into());
+        }
         let initdb = [
             view.program("initdb"),
             "--pgdata".to_owned(),
@@ -73,10 +82,7 @@ impl Resource for PostgresqlCluster {
                 Shown::Unknown("initdb".to_owned()),
             )
             .run("postgres", initdb)
-            .op(Op::Rename {
-                from: build,
-                to: view.data_directory(),
-            });
+            .op(put);
         let draft = adopt(view, draft).expect("a bare host has no configuration yet");
         Ok(draft.into())
     }
@@ -126,8 +132,10 @@ fn of_its_own(view: &View<'_>) -> Result<(), Problem> {
 pub fn new_directory_probes(view: &View<'_>) -> Vec<Probe> {
     vec![
         view.cluster_probe(),
+        Probe::Filesystems,
         Probe::Path(view.config_file()),
-        Probe::Path(build_directory(view)),
+        Probe::Path(beside(view)),
+        Probe::Path(below(view)),
         Probe::Path(parent_directory(view)),
     ]
 }
@@ -141,7 +149,44 @@ fn parent_directory(view: &View<'_>) -> String {
 
 /// Where a data directory is built; it is moved into place when it is whole, so a half-made one is never taken for one.
 pub fn build_directory(view: &View<'_>) -> String {
+    if is_mount(view) {
+        below(view)
+    } else {
+        beside(view)
+    }
+}
+
+fn beside(view: &View<'_>) -> String {
     format!("{}.pgha-new", view.data_directory())
+}
+
+fn below(view: &View<'_>) -> String {
+    format!("{}/pgha-new", view.data_directory())
+}
+
+/// Whether a filesystem is mounted on the data directory: nothing can take its place.
+pub fn is_mount(view: &View<'_>) -> bool {
+    let Facts {
+        places,
+        filesystems,
+        ..
+    } = view.facts();
+    filesystems.is_mount(&places.real)
+}
+
+/// What takes its place would be on another filesystem than what it leads to.
+///
+/// # Errors
+/// The data directory's own name is a link's.
+pub fn not_a_link(view: &View<'_>) -> Result<(), Problem> {
+    if !view.facts().places.link {
+        return Ok(());
+    }
+    Err(Problem::refused(format!(
+        "`{}` is a link, and a data directory in its place would be on another filesystem",
+        view.data_directory()
+    ))
+    .hint("name the directory itself in `postgresql_data_directory`; a folder that it is in may be a link"))
 }
 
 /// Nothing is put where a cluster is.
@@ -155,8 +200,10 @@ pub fn no_cluster(view: &View<'_>) -> Guard {
 /// there may be `/srv` or `/`, and stays whose it is.
 pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
     let build = build_directory(view);
-    if !view.path(&build).is_absent() {
-        draft = draft.run("root", ["rm", "-rf", "--", build.as_str()]);
+    for left in [beside(view), below(view)] {
+        if !view.path(&left).is_absent() {
+            draft = draft.run("root", ["rm", "-rf", "--", left.as_str()]);
+        }
     }
     let owned = |path: String, mode: &str| Op::MakeDirectory {
         path,
@@ -167,6 +214,9 @@ pub fn prepare(view: &View<'_>, mut draft: Draft) -> Draft {
     let parent = parent_directory(view);
     if parent != "/" && view.path(&parent).is_absent() {
         draft = draft.op(owned(parent, "0755"));
+    }
+    if is_mount(view) {
+        draft = draft.op(owned(view.data_directory(), "0700"));
     }
     draft.op(owned(build, "0700"))
 }
@@ -238,7 +288,9 @@ pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
             );
         }
     }
-    facts.paths.insert(build_directory(view), Path::Absent);
+    facts.places.half = false;
+    facts.paths.insert(beside(view), Path::Absent);
+    facts.paths.insert(below(view), Path::Absent);
     let parent = facts.paths.entry(parent_directory(view)).or_default();
     if parent.is_absent() {
         *parent = Path::Directory {

@@ -9,6 +9,9 @@ pub const FAILOVER: &str = "/usr/local/lib/pgha/failover";
 /// A member's failsafe timer: `arm` and `disarm`.
 pub const FAILSAFE: &str = "/usr/local/lib/pgha/failsafe";
 
+/// How a copy of the primary's data is made and takes its place, by steps.
+pub const COPY: &str = "/usr/local/lib/pgha/copy";
+
 /// How a member comes back, by steps.
 pub const REJOIN: &str = "/usr/local/lib/pgha/rejoin";
 

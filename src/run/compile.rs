@@ -58,7 +58,10 @@ fn guard(guard: &Guard) -> String {
         Guard::PathAbsent { path } => format!("[ ! -e {0} ] && [ ! -L {0} ]", quote(path)),
         Guard::PathExists { path } => format!("[ -e {} ]", quote(path)),
         Guard::NoCluster { path } => {
-            format!("[ -z \"$(ls -A {} 2>/dev/null)\" ]", quote(path))
+            format!(
+                "[ -z \"$(ls -A -I pgha-new {} 2>/dev/null)\" ]",
+                quote(path)
+            )
         }
         Guard::FileIs { path, sha256 } => {
             format!(

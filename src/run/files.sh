@@ -59,11 +59,31 @@ remove_file() { # PATH
   as "$(owner_of "$1")" rm -f -- "$1"
 }
 
-# An empty folder may be in its place.
+# An empty folder may be in its place. A mount point cannot be replaced: what is in a folder below it is moved up, `pg_wal`
+# first and `PG_VERSION` last, so that it shows whether that has begun and ended.
 rename() { # FROM TO
+  case $1 in "$2"/*) move_up "$1" "$2"; return ;; esac
   as "$(owner_of "$2")" sh -c 'set -eu
     if [ -e "$2" ]; then rmdir "$2"; fi
     mv -T "$1" "$2"
     folder=${2%/*}
     sync "${folder:-/}"' sh "$1" "$2"
+}
+
+move_up() { # FROM TO
+  as "$(owner_of "$1")" sh -c 'set -eu
+    up() {
+      for name; do
+        if [ -e "$from/$name" ] || [ -L "$from/$name" ]; then mv -nT "$from/$name" "$to/$name"; fi
+      done
+    }
+    from=$1 to=$2
+    up pg_wal
+    for entry in "$from"/* "$from"/.[!.]*; do
+      case $entry in */PG_VERSION) ;; *) up "${entry##*/}" ;; esac
+    done
+    sync "$to"
+    up PG_VERSION
+    rmdir "$from"
+    sync "$to"' sh "$1" "$2"
 }

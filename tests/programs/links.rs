@@ -262,7 +262,7 @@ fn a_copy_takes_the_place_of_data() {
             if discard {
                 words.push("discard");
             }
-            let said = host.run(shell, "rejoin", &words);
+            let said = host.run(shell, "copy", &words);
             sh("chown 0 \"$1\"; chmod 0755 \"$1\"", &host);
             let case = format!("{case}, {shell:?}");
             table.check(&case, said.code == Some(code), &said);
@@ -280,6 +280,68 @@ fn a_copy_takes_the_place_of_data() {
                 })
                 .count();
             table.same(&case, kept, usize::from(code == 0 && !discard));
+        }
+    }
+    table.end();
+}
+
+/// Links of a data directory that lead to folders of root's: nothing there is renamed, made or removed.
+#[test]
+fn a_copy_turns_over_nothing_of_roots() {
+    if !is_root() {
+        return;
+    }
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (link, target, words) in [
+            ("data/pg_wal", "roots", "replace copy"),
+            ("data/pg_wal", "roots", "replace copy discard"),
+            ("data/pg_wal", "roots.pgha-new", "replace copy"),
+            ("data/pg_wal", "roots.pgha-new", "replace copy discard"),
+            (
+                "data/pg_wal",
+                "roots.kept-20261125T093109Z",
+                "replace copy discard",
+            ),
+            ("data/pg_wal", "roots.pgha-new", "settle"),
+            ("data/pg_tblspc/1", "roots", "replace copy discard"),
+            (
+                "data/pg_tblspc/1",
+                "roots/kept-20261125T093109Z",
+                "replace copy discard",
+            ),
+            ("data/pg_tblspc/1", "roots/pgha-new", "settle"),
+            ("data/pg_tblspc/1", "roots", "ready roots roots"),
+            ("data/pg_wal", "roots", "ready roots"),
+        ] {
+            anew(&host);
+            sh(
+                "cd \"$1\"; rm -rf copy roots roots.*; mkdir -p copy roots/PG_15_1 roots/kept-20261125T093109Z/x roots/pgha-new/PG_15_1 roots.pgha-new/x roots.kept-20261125T093109Z/x; rm -rf data/pg_wal; mkdir -p data/pg_tblspc; chown 65534:65534 copy data/pg_tblspc",
+                &host,
+            );
+            let seen = || {
+                let folders = ["roots", "roots.pgha-new", "roots.kept-20261125T093109Z"];
+                let found = Command::new("find")
+                    .args(folders.map(|folder| host.path(folder)))
+                    .output();
+                found.expect("`find` starts").stdout
+            };
+            let before = seen();
+            plant(&host, link, target);
+            let words: Vec<String> = words
+                .split(' ')
+                .map(|word| match word {
+                    "copy" | "roots" => host.path(word).display().to_string(),
+                    word => word.to_owned(),
+                })
+                .collect();
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let said = host.run(shell, "copy", &words);
+            let case = format!("{link} → {target}, {words:?}, {shell:?}");
+            table.check(&case, said.code == Some(1), &said);
+            table.check(&case, seen() == before, &said);
+            untouched(&host, &mut table, &case);
         }
     }
     table.end();

@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 pub use decision::{Decision, Lost, Way, decide};
 
-use super::postgresql_cluster::{build_directory, new_directory_probes};
+use super::data_copy::{self, Place, make, replace, step_down};
+use super::postgresql_cluster::new_directory_probes;
 use super::postgresql_server::stop;
 use super::programs::REJOIN;
 use super::repmgrd::{stand_aside, stood_aside};
-use super::standby_clone::{copy, enough_room, settle};
+use super::standby_clone::{copy, settle, settle_parts};
 use super::standby_upstream::overrides;
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Instance, Probe, Saved, Server, Slot, Wal};
@@ -33,7 +34,7 @@ impl Resource for StandbyRejoin {
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
         let mut probes = new_directory_probes(view);
-        probes.extend([wal_probe(view), Probe::Free(view.data_directory())]);
+        probes.push(wal_probe(view));
         probes
     }
 
@@ -63,13 +64,9 @@ impl Resource for StandbyRejoin {
         if let Some(saved) = saved(view) {
             draft = draft.field("only it has", lost(saved), "saved, given up here");
         }
-        draft = stand_aside(view, draft);
-        if !view.facts().server.is_down() {
-            draft = draft.op(stop(view));
-        }
         Ok(match decision.way {
-            Way::Attach => draft.run("root", [REJOIN, "attach", primary]),
-            Way::Rewind => draft.run("root", [REJOIN, "rewind", primary]),
+            Way::Attach => stopped(view, draft).run("root", [REJOIN, "attach", primary]),
+            Way::Rewind => stopped(view, draft).run("root", [REJOIN, "rewind", primary]),
             Way::Rebuild if data.is_none() => copy(view, draft)?,
             Way::Rebuild => rebuild(view, draft)?,
         }
@@ -86,6 +83,8 @@ impl Resource for StandbyRejoin {
         if decision.way == Way::Rebuild {
             facts.data = None;
             settle(view, facts);
+        } else if facts.places.unsettled() {
+            data_copy::settled(view, facts);
         }
         let own = view.topology.member(view.host);
         if let (Some(data), Some(own)) = (&mut facts.data, own) {
@@ -132,31 +131,28 @@ pub fn is_rewind(change: &Change) -> bool {
     })
 }
 
-/// The data that are there stay until the copy is whole.
-fn rebuild(view: &View<'_>, draft: Draft) -> Result<Draft, Problem> {
-    let data = view.data_directory();
-    if view
-        .facts()
-        .data
-        .as_ref()
-        .is_some_and(|seen| seen.path != data && !seen.path.is_empty())
-    {
-        return Err(Problem::refused(format!(
-            "`{data}` is a link, and a copy in its place would be on another filesystem"
-        ))
-        .hint("name the directory itself in `postgresql_data_directory`"));
+/// Nothing runs on the data that are there, and all that belongs to them is in its place.
+fn stopped(view: &View<'_>, draft: Draft) -> Draft {
+    let mut draft = stand_aside(view, draft);
+    if !view.facts().server.is_down() {
+        draft = draft.op(stop(view));
     }
-    enough_room(view)?;
+    if view.facts().places.unsettled() {
+        draft = settle_parts(draft);
+    }
+    draft
+}
+
+/// The data that are there stay, and their server runs, until the copy is whole.
+fn rebuild(view: &View<'_>, draft: Draft) -> Result<Draft, Problem> {
     let discard = view.intent.returning().is_some_and(|asked| asked.discard);
-    let (what, then) = match discard {
-        true => ("removed", ["discard"].as_slice()),
-        false => ("kept beside it, with the time in its name", [].as_slice()),
+    let what = match discard {
+        true => "removed",
+        false => "kept beside it, with the time in its name",
     };
     let draft = draft.field("what was there", None, Shown::Value(what.to_owned()));
-    let build = build_directory(view);
-    let mut argv = vec![REJOIN, "replace", &build];
-    argv.extend(then);
-    Ok(super::standby_clone::base_backup(view, draft)?.run("root", argv))
+    let draft = make(view, draft, Place::Taken)?;
+    Ok(replace(view, step_down(view, draft), discard))
 }
 
 /// What was saved of what the member would lose.
