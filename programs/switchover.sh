@@ -27,6 +27,14 @@ open() {
 
 # --- the outgoing primary ---------------------------------------------------------------------------------------------
 
+# Ends the sessions that would hold up the pause: a transaction of theirs is idle, or older than that. A pooler's own are idle
+# between transactions, and are not meant.
+drain() { # SECONDS
+  sql postgres "select pg_terminate_backend(pid) from pg_stat_activity
+    where backend_type = 'client backend' and pid <> pg_backend_pid()
+      and (state like 'idle in transaction%' or xact_start < now() - interval '$1 s')"
+}
+
 # Stops PostgreSQL and tells where its WAL ends. A signal and a look at the file that names its process: `systemctl stop`
 # takes 0.3 s and more.
 stop() { # SECONDS
@@ -159,7 +167,7 @@ stand_down() {
 step=$1
 shift
 case $step in
-  open | stop | received | promote | decided) "$step" "$@" ;;
+  open | drain | stop | received | promote | decided) "$step" "$@" ;;
   sign-off) sign_off "$@" ;;
   take-back) take_back ;;
   start-again) start_again ;;

@@ -311,7 +311,7 @@ fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
     }
     format!(
         "[ -S /var/run/postgresql/.s.PGSQL.{port} ] || exit 0
-as postgres env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
+own_psql 30 {port} -d postgres -f - <<'PGHA_SQL'
 {sql}PGHA_SQL"
     )
 }
