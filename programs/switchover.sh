@@ -39,6 +39,7 @@ drain() { # SECONDS
 # takes 0.3 s and more.
 stop() { # SECONDS
   [ -e "$armed" ] || fail 'the timer has run out: nothing was begun'
+  [ ! -e "$data/standby.signal" ] || fail 'this server is a standby by now: nothing was begun'
   runs || fail 'PostgreSQL does not run'
   echo "$pid" >"$state/stopping"
   signal INT "$pid"
@@ -143,7 +144,7 @@ promote() { # SECONDS
 
 # Will not be promoted by anything that is under way.
 stand_down() {
-  rm -f "$armed"
+  rm -f "$armed" "$pending"
   systemctl stop pgha-dead-man 2>/dev/null || :
   # The timer may have been first.
   case $(sql postgres 'select pg_is_in_recovery()' 2>/dev/null || :) in
