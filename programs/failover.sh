@@ -68,7 +68,7 @@ are_standbys() { # STANDBY…; $found
 being_promoted() {
   while read -r other conninfo; do
     [ "$other" != "$me" ] || continue
-    asked=$(as_postgres timeout 10 "$bin/psql" -XAtq -d "$conninfo dbname=$repmgr connect_timeout=2" -f "$lib/being-promoted.sql" 2>/dev/null) || :
+    asked=$(as_postgres env PGOPTIONS="$session" timeout 10 "$bin/psql" -XAtqw -d "$conninfo dbname=$repmgr connect_timeout=2" -f "$lib/being-promoted.sql" 2>/dev/null) || :
     if [ "$asked" = t ]; then
       echo "$other"
       return 0

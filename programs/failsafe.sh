@@ -1,5 +1,6 @@
 #!/bin/sh
-# A member's failsafe timer: it ends a switchover of which nothing more is heard. See `switchover.sh` for what is decided where.
+# A member's failsafe timer: it ends a switchover of which nothing more is heard, also after a reboot of this host. See
+# `switchover.sh` for what is decided where.
 # shellcheck source=programs/common.sh
 . "${0%/*}/common.sh"
 # shellcheck source=programs/control.sh
@@ -14,9 +15,19 @@
 . "$lib/role.sh"
 
 arm() { # ROLE SECONDS OUTGOING
+  # Whatever another one has decided is not to be erased.
+  if systemctl -q is-active pgha-dead-man; then fail 'a switchover is under way here: its failsafe timer runs, and will end it'; fi
   finish
   mkdir -p "$state"
   : >"$armed"
+  keep_line "${pending##*/}" "$1 $3"
+  start_timer "$@" || {
+    finish
+    fail 'the failsafe timer does not start'
+  }
+}
+
+start_timer() { # ROLE SECONDS OUTGOING
   systemctl reset-failed pgha-dead-man 2>/dev/null || :
   systemd-run --quiet --collect --unit=pgha-dead-man "$0" watch "$@"
 }
@@ -27,29 +38,46 @@ disarm() {
   finish
 }
 
+# The host has booted in the middle of a switchover, and nothing is left of the timer but what it was to do.
+# shellcheck disable=SC2154 # the host's values
+resume() {
+  if [ ! -e "$pending" ] || [ -e "$armed" ] || [ -e "$signed_off" ]; then return 0; fi
+  if systemctl -q is-active pgha-dead-man; then return 0; fi
+  read -r role outgoing <"$pending"
+  start_timer "$role" 0 "$outgoing"
+}
+
 watch() { # ROLE SECONDS OUTGOING
   sleep "$2"
   lock
-  [ -e "$armed" ] || [ -e "$signed_off" ] || exit 0
+  [ -e "$pending" ] || [ -e "$armed" ] || [ -e "$signed_off" ] || exit 0
   close_console
   case $1 in
     outgoing) end_as_outgoing ;;
     candidate) end_as_candidate "$3" ;;
   esac
-  # Where nobody is found, the candidate may still ask.
-  if find_place; then finish; else forget; fi
+  if find_place; then
+    finish
+  else
+    # The candidate may still ask.
+    forget
+    unpause || echo 'repmgrd could not be told to watch again: pgha apply does it'
+  fi
 }
 
 # shellcheck disable=SC2154 # the host's values
 end_as_outgoing() {
-  if [ -e "$signed_off" ]; then
+  # `armed` is gone once the role was handed over, and after a reboot: it comes back as what is on disk says. And a signal
+  # without the name of who was handed the role is of somebody else, who fenced this server.
+  if [ ! -e "$armed" ] || { [ -e "$data/standby.signal" ] && [ ! -e "$handed_to" ]; }; then
+    rm -f "$armed"
     systemctl start --no-block "$unit"
     return
   fi
   # In this order: without `armed`, what is on disk is the decision.
-  rm -f "$handed_to"
   as_postgres rm -f "$data/standby.signal"
   as_postgres sync "$data"
+  rm -f "$handed_to"
   rm -f "$armed"
   start_again
 }
@@ -63,6 +91,8 @@ end_as_candidate() { # OUTGOING
     ssh_to "$1" "$lib/switchover" decided "$me" || decided=$?
     case $decided in
       0)
+        # Somebody may have been promoted instead, while this host was down.
+        if another_takes_writes; then break; fi
         : >"$state/promoting"
         sql postgres 'select pg_promote(true, 10)' >/dev/null || :
         ;;
@@ -73,10 +103,14 @@ end_as_candidate() { # OUTGOING
   done
 }
 
+another_takes_writes() {
+  found=$(PGHA_PATIENCE=2 "$lib/find-primary" 2>/dev/null) && [ "${found%% *}" != "$me" ]
+}
+
 step=$1
 shift
 case $step in
   arm | watch) "$step" "$@" ;;
-  disarm) disarm ;;
+  disarm | resume) "$step" ;;
   *) fail "there is no step $step" ;;
 esac

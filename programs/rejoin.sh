@@ -18,10 +18,10 @@ trap recovered EXIT
 trap 'exit 1' HUP INT TERM
 
 # Runs statements as nobody else can: in a process that listens nowhere. What it recovers never reaches an archive.
-# shellcheck disable=SC2154 # the host's values
+# shellcheck disable=SC2086,SC2154 # the host's values, one of them words
 single() { # DATABASE: statements on stdin
   as_postgres "$bin/postgres" --single -D "$data" -c config_file="$config" -c archive_mode=off \
-    -c shared_preload_libraries= -c synchronous_standby_names= -c lc_messages=C "$1"
+    -c shared_preload_libraries= -c synchronous_standby_names= $session "$1"
 }
 
 # A crashed primary's control data are behind its log: what it has is known once it has recovered. A standby cannot be
@@ -203,7 +203,7 @@ rewind() { # NAME
   control_segment
   # shellcheck disable=SC2154 # the host's values
   source="$(conninfo "$1") dbname=$repmgr"
-  ask() { as_postgres "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$source" -c "$1"; }
+  ask() { as_postgres env PGOPTIONS="$session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$source" -c "$1"; }
   mkdir -p "$kept"
   echo "$data" >"$rewinding"
   sync "$rewinding" "$kept"
@@ -231,7 +231,7 @@ rewind() { # NAME
 
 try_rewind() {
   rm -f "$scratch/well"
-  { as_postgres "$bin/pg_rewind" --target-pgdata "$data" --source-server "$source" --progress 2>&1 && : >"$scratch/well"; } | tee "$scratch/said"
+  { as_postgres env PGOPTIONS="$session" "$bin/pg_rewind" --target-pgdata "$data" --source-server "$source" --progress 2>&1 && : >"$scratch/well"; } | tee "$scratch/said"
   [ -e "$scratch/well" ]
 }
 
@@ -248,7 +248,7 @@ fetch() { # SEGMENT
   fi
   while read -r other conninfo; do
     [ "$other" != "$me" ] || continue
-    as_postgres "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$conninfo dbname=$repmgr connect_timeout=5" \
+    as_postgres env PGOPTIONS="$session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$conninfo dbname=$repmgr connect_timeout=5" \
       -c "select encode(pg_read_binary_file('pg_wal/$1'), 'base64')" </dev/null | as_postgres "$0" decode "$fetched" || :
     if is_fetched "$1" "$other"; then return 0; fi
   done <<END

@@ -9,6 +9,8 @@ signed_off=$state/signed-off
 # Whom this server handed the primary's role to, until it has found its place. A timer of an earlier switchover that wakes
 # up late must not take it for its own.
 handed_to=$kept/handed-to
+# What the failsafe timer is for, `ROLE OUTGOING`, from arming until it has acted: a host that boots meanwhile goes on.
+pending=$kept/failsafe
 # Says that a pause of repmgrd is pgha's. It outlives a reboot, as the pause does.
 paused=$kept/repmgrd-paused
 
@@ -53,10 +55,11 @@ with me as (select node_id from repmgr.nodes where node_name = :'me'),
 END
 }
 
-# repmgrd watches again, if it was pgha that paused it.
+# repmgrd watches again, if it was pgha that paused it. The mark stays until that is so: callers ask for its success, and
+# then a shell does not end where a command in it fails.
 unpause() {
   [ -e "$paused" ] || return 0
-  sql "$repmgr" 'select repmgr.repmgrd_pause(false)' >/dev/null
+  sql "$repmgr" 'select repmgr.repmgrd_pause(false)' >/dev/null || return 1
   rm -f "$paused"
 }
 
@@ -111,7 +114,7 @@ rest() {
 
 # Nothing is left of a switchover, but where this server handed the role to.
 forget() {
-  rm -f "$armed" "$signed_off" "$state/promoting" "$state/stopping" "$state/stopped" "$state/starting-again"
+  rm -f "$pending" "$armed" "$signed_off" "$state/promoting" "$state/stopping" "$state/stopped" "$state/starting-again"
 }
 
 finish() {

@@ -2,13 +2,6 @@
 # This member's PostgreSQL: whether its process runs, how it is stopped, what it is asked.
 # shellcheck disable=SC2154 # the host's values
 
-# How pgha's own sessions are. What a site, a database or a role sets must not end them, translate what they say, keep
-# them waiting for a standby that is yet to follow, or look for functions elsewhere.
-session='-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c lc_messages=C
-  -c client_min_messages=error -c synchronous_commit=local -c search_path=pg_catalog'
-[ "$version" -lt 14 ] || session="$session -c idle_session_timeout=0"
-[ "$version" -lt 17 ] || session="$session -c transaction_timeout=0"
-
 sql() { # DATABASE STATEMENT…: as postgres, over the local socket
   database=$1
   shift

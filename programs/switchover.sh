@@ -27,10 +27,19 @@ open() {
 
 # --- the outgoing primary ---------------------------------------------------------------------------------------------
 
+# Ends the sessions that would hold up the pause: a transaction of theirs is idle, or older than that. A pooler's own are idle
+# between transactions, and are not meant.
+drain() { # SECONDS
+  sql postgres "select pg_terminate_backend(pid) from pg_stat_activity
+    where backend_type = 'client backend' and pid <> pg_backend_pid()
+      and (state like 'idle in transaction%' or xact_start < now() - interval '$1 s')"
+}
+
 # Stops PostgreSQL and tells where its WAL ends. A signal and a look at the file that names its process: `systemctl stop`
 # takes 0.3 s and more.
 stop() { # SECONDS
   [ -e "$armed" ] || fail 'the timer has run out: nothing was begun'
+  [ ! -e "$data/standby.signal" ] || fail 'this server is a standby by now: nothing was begun'
   runs || fail 'PostgreSQL does not run'
   echo "$pid" >"$state/stopping"
   signal INT "$pid"
@@ -135,7 +144,7 @@ promote() { # SECONDS
 
 # Will not be promoted by anything that is under way.
 stand_down() {
-  rm -f "$armed"
+  rm -f "$armed" "$pending"
   systemctl stop pgha-dead-man 2>/dev/null || :
   # The timer may have been first.
   case $(sql postgres 'select pg_is_in_recovery()' 2>/dev/null || :) in
@@ -159,7 +168,7 @@ stand_down() {
 step=$1
 shift
 case $step in
-  open | stop | received | promote | decided) "$step" "$@" ;;
+  open | drain | stop | received | promote | decided) "$step" "$@" ;;
   sign-off) sign_off "$@" ;;
   take-back) take_back ;;
   start-again) start_again ;;

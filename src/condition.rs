@@ -8,7 +8,8 @@ use crate::shell::{join, quote};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// The query, run as `postgres` over the local socket, gives `t`.
+    /// The query, run as `postgres` over the local socket, gives `t`. It is a session of pgha's own, which looks for names in
+    /// `pg_catalog` alone.
     Sql {
         port: u16,
         database: String,
@@ -30,8 +31,8 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// A shell command that exits 0 if the condition holds. It uses the function `as` of the script around it (run as
-    /// a user), prints nothing that matters, and changes nothing.
+    /// A shell command that exits 0 if the condition holds. It uses the functions `as` (run as a user) and `own_psql`
+    /// of the script around it, prints nothing that matters, and changes nothing.
     pub fn shell(&self) -> String {
         match self {
             Self::Sql {
@@ -39,7 +40,7 @@ impl Condition {
                 database,
                 query,
             } => format!(
-                "[ \"$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p {port} -d {} -c {})\" = t ]",
+                "[ \"$(own_psql 60 {port} -d {} -c {})\" = t ]",
                 quote(database),
                 quote(query)
             ),

@@ -5,6 +5,11 @@
 /// `runuser` itself sets `HOME`, `USER` and `LOGNAME` (util-linux 2.36, 2.38 and 2.41, those of the supported releases).
 pub const PRELUDE: &str = include_str!("shell/prelude.sh");
 
+/// [`PRELUDE`], and `own_psql`, by which scripts ask PostgreSQL: what every script of a run or a probe begins with.
+pub fn prelude() -> String {
+    format!("{PRELUDE}{}", crate::postgres::session::shell())
+}
+
 /// What scripts that look have after it: whether the user may do what scripts do, and the host's release. A script that
 /// changes follows one that looked, in the same shell.
 pub const LOOK: &str = include_str!("shell/look.sh");

@@ -18,7 +18,7 @@ use pgha::problem::Source;
 use pgha::resource;
 use pgha::run::{Lock, compile};
 use pgha::secret::Secrets;
-use pgha::shell::{LOOK, PRELUDE};
+use pgha::shell::{LOOK, prelude};
 use pgha::template::Engine;
 
 const INVENTORY: &str = "
@@ -136,6 +136,79 @@ fn every_file_is_sound() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Text that asks PostgreSQL without the settings of a session of pgha's own, and why it may.
+const OTHER_SESSIONS: [(&str, &str, &str); 4] = [
+    (
+        "src/shell/psql.sh",
+        "exec timeout \"$limit\" psql ",
+        "it is what sets them",
+    ),
+    (
+        "src/facts/readiness/probe.rs",
+        "-c IDENTIFY_SYSTEM",
+        "no setting applies to a command of replication",
+    ),
+    (
+        "programs/ask-members.sh",
+        "-U \"$watch_user\"",
+        "the role has them",
+    ),
+    (
+        "programs/pooler-switchover.sh",
+        "-U \"$1\" -d \"$2\"",
+        "it logs in as an application does",
+    ),
+];
+
+/// Wherever psql is called, in what pgha ships and sends, it is in a session of pgha's own, or talks to pgbouncer.
+#[test]
+fn every_session_is_pghas_own() {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => walk(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    for folder in ["src", "programs", "playbooks"] {
+        walk(&root().join(folder), &mut paths);
+    }
+    let mut unused = OTHER_SESSIONS.to_vec();
+    let mut own = 0;
+    let mut wrong = Vec::new();
+    for path in paths {
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        // The lab looks from outside; what is shown is not run.
+        if name.starts_with("src/lab/") || name.starts_with("src/render/") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap().replace("\\\n", " ");
+        for line in text.lines() {
+            let code = line.trim_start();
+            let is_call = ["psql -", "psql} -", "psql\" -", "XAtq", "- psql"]
+                .iter()
+                .any(|call| code.contains(call));
+            let is_prose = code.starts_with("//") || code.starts_with('#');
+            if !is_call || is_prose {
+                continue;
+            }
+            let other = |(file, with, _): &(&str, &str, &str)| *file == name && code.contains(with);
+            if code.contains("PGOPTIONS=\"$session\"") || code.contains("own_psql ") {
+                own += 1;
+            } else if OTHER_SESSIONS.iter().any(other) {
+                unused.retain(|exempt| !other(exempt));
+            } else if !code.contains("-U pgbouncer") {
+                wrong.push(format!("{name}: {code}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(unused.is_empty() && own >= 4, "{own}, {unused:?}");
+}
+
 #[test]
 fn what_is_wrong_is_found() {
     assert_eq!(of_posix("if true; then\n", &["-"]).len(), 3);
@@ -236,7 +309,7 @@ fn what_a_host_is_asked_is_sound_on_every_release() {
             let lock = Lock::Settled;
             let steps = facts::script(&by_release).into_iter().map(|(_, body)| body);
             let text = assembled(
-                &format!("{PRELUDE}{LOOK}\n{}", lock.prelude()),
+                &format!("{}{LOOK}\n{}", prelude(), lock.prelude()),
                 std::iter::once(lock.step().body).chain(steps),
             );
             scripts
@@ -407,7 +480,7 @@ fn what_a_host_is_told_to_do_is_sound() {
     let all = body(&change(ops, guards()));
     let lock = Lock::Alone;
     let text = assembled(
-        &format!("{PRELUDE}\n{}", lock.prelude()),
+        &format!("{}\n{}", prelude(), lock.prelude()),
         [lock.step().body, all],
     );
     check(&BTreeMap::from([(

@@ -150,7 +150,7 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
         changes: true,
         failed: failures.filter_map(|failure| failure.change).collect(),
         primary: plan.candidate().to_owned(),
-        outgoing: plan.decision().map(|_| plan.primary.clone()),
+        outgoing: plan.outgoing().map(str::to_owned),
     })
 }
 

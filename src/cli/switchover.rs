@@ -264,5 +264,5 @@ async fn wait_for_the_timers(
         }
     }
     problems.append(&mut refused);
-    "it is not known who is the primary: look with `pgha status`, and run the same again".to_owned()
+    "it is not known who is the primary: look with `pgha status`, and run the same again, or, where only standbys are left, `pgha failover INVENTORY`".to_owned()
 }

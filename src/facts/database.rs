@@ -129,6 +129,9 @@ pub struct Role {
     /// SHA-256 (hexadecimal) of the stored password verifier: the verifier itself never leaves the host.
     pub password_sha256: Option<String>,
     pub member_of: Vec<String>,
+    /// What its sessions set, in every database.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -320,7 +320,7 @@ fn server(port: u16, repmgr: &str, databases: &[&str]) -> String {
     format!(
         "ask() {{
 [ -S /var/run/postgresql/.s.PGSQL.{port} ] || return 2
-as postgres env PGCONNECT_TIMEOUT=5 timeout 30 psql -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
+own_psql 30 {port} -d postgres -f - <<'PGHA_SQL'
 {sql}PGHA_SQL
 }}
 "

@@ -7,6 +7,7 @@ use super::Topology;
 use super::topology::fails_over;
 use crate::facts::Release;
 use crate::inventory::Inventory;
+use crate::postgres::session;
 use crate::resource::View;
 use crate::template::value;
 
@@ -34,6 +35,8 @@ pub fn host(view: &View<'_>) -> Value {
         is_running => !view.facts().server.is_down(),
         automatic_failover => fails_over(view.inventory, view.world),
         postgresql_version => view.version(),
+        session_options => session::options(view.version()),
+        session_settings => value(&session::settings(view.version()).collect::<IndexMap<_, _>>()),
         postgresql_data_directory => view.data_directory(),
         postgresql_config_directory => view.config_directory(),
         postgresql_bin_directory => view.program("").trim_end_matches('/'),

@@ -1,6 +1,6 @@
 //! A dead primary's replacement, as it was asked for, and who it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -49,13 +49,14 @@ pub fn successor(
     for (name, server) in standbys {
         match unfit(priority(name), server) {
             None => able.push((name, server)),
-            Some(why) => unable.push((name, why)),
+            Some(unfit) => unable.push((name, unfit)),
         }
     }
-    if let Some((name, why)) = unable.iter().find(|(name, _)| Some(*name) == asked) {
-        return Err(Problem::refused(format!(
-            "`{name}` cannot become the primary: {why}"
-        )));
+    if let Some((name, unfit)) = unable.iter().find(|(name, _)| Some(*name) == asked) {
+        return Err(
+            Problem::refused(format!("`{name}` cannot become the primary: {}", unfit.why))
+                .hint(unfit.remedy),
+        );
     }
     let best = able.iter().max_by_key(|(name, server)| {
         let place = names.iter().position(|other| other == *name);
@@ -64,8 +65,9 @@ pub fn successor(
     let Some((best, furthest)) = best else {
         let why: Vec<String> = unable
             .iter()
-            .map(|(name, why)| format!("`{name}`: {why}"))
+            .map(|(name, unfit)| format!("`{name}`: {}", unfit.why))
             .collect();
+        let remedies: BTreeSet<&str> = unable.iter().map(|(_, unfit)| unfit.remedy).collect();
         return Err(
             Problem::refused("no standby that answers can become the primary")
                 .because(if why.is_empty() {
@@ -73,7 +75,12 @@ pub fn successor(
                 } else {
                     why.join("; ")
                 })
-                .hint("start one, or look at `pgha status`"),
+                .hint(if remedies.is_empty() {
+                    "start PostgreSQL on the members that have data, and run `pgha failover INVENTORY` again".to_owned()
+                } else {
+                    let remedies: Vec<&str> = remedies.into_iter().collect();
+                    format!("{}; then `pgha failover INVENTORY`", remedies.join("; or "))
+                }),
         );
     };
     let Some(asked) = asked else {
@@ -101,15 +108,29 @@ pub fn place(server: &Server) -> String {
     format!("{lsn} on timeline {timeline}")
 }
 
-/// Why a standby is never promoted.
-fn unfit(priority: u32, server: &Server) -> Option<String> {
+/// Why a standby is never promoted, and what changes that.
+struct Unfit {
+    why: &'static str,
+    remedy: &'static str,
+}
+
+fn unfit(priority: u32, server: &Server) -> Option<Unfit> {
     let delay = server.settings.get("recovery_min_apply_delay");
     if priority == 0 {
-        Some("its `repmgr_priority` is 0".to_owned())
+        Some(Unfit {
+            why: "its `repmgr_priority` is 0",
+            remedy: "give it another `repmgr_priority` in the inventory",
+        })
     } else if server.replay_paused {
-        Some("its replay is paused".to_owned())
+        Some(Unfit {
+            why: "its replay is paused",
+            remedy: "let it go on with its replay (`select pg_wal_replay_resume()`)",
+        })
     } else if delay.is_some_and(|delay| delay.raw != "0") {
-        Some("it replays with a delay".to_owned())
+        Some(Unfit {
+            why: "it replays with a delay",
+            remedy: "take its delay away (`recovery_min_apply_delay = 0`, and a reload)",
+        })
     } else {
         None
     }

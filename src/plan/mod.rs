@@ -27,7 +27,7 @@ pub use intent::Intent;
 pub use op::{Op, ServiceAction, noted, noted_name};
 pub use returning::Returning;
 pub use seen::Seen;
-pub use topology::{Member, Peer, Topology};
+pub use topology::{Member, Peer, Topology, fails_over};
 
 pub use crate::condition::Condition;
 
@@ -44,6 +44,9 @@ pub struct Plan {
     /// Whether there is no cluster yet.
     #[serde(default)]
     pub bootstrap: bool,
+    /// Whether nobody is the primary yet, but there are standbys: `primary` is the one that will be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaderless: bool,
     /// Secrets that are made right before it runs, and kept beside the inventory.
     #[serde(default)]
     pub new_secrets: Vec<String>,
@@ -99,6 +102,12 @@ impl Plan {
     pub fn candidate(&self) -> &str {
         let decision = self.changes().find(|change| change.decides);
         decision.map_or(&self.primary, |change| &change.host)
+    }
+
+    /// The primary that is replaced, if one is.
+    pub fn outgoing(&self) -> Option<&str> {
+        self.decision()?;
+        (!self.leaderless).then_some(self.primary.as_str())
     }
 
     /// Every change, in the order in which it is shown.

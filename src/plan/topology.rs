@@ -20,13 +20,13 @@ pub struct Topology {
     /// The hosts of group `pgbouncer`.
     pub poolers: Vec<Peer>,
     /// The running primary; else the one member whose data directory is a stopped primary's; else, where there is no
-    /// cluster yet, the one that will be.
+    /// cluster yet, or standbys only, the one that will be.
     pub primary: String,
     /// Whether there is a cluster already.
     pub exists: bool,
     /// The member that is to become the primary; `None` where nobody is, or it is the primary already.
     pub candidate: Option<String>,
-    /// The primary that the candidate replaces.
+    /// The primary that the candidate replaces; `None` beside a candidate: there are only standbys, and nobody to replace.
     pub outgoing: Option<String>,
 }
 
@@ -71,7 +71,9 @@ impl Topology {
             _ => None,
         };
         let (primary, exists) = match &replaced {
-            Some((dead, _)) => (dead.clone(), true),
+            Some(Replaced { dead, successor }) => {
+                (dead.as_ref().unwrap_or(successor).clone(), true)
+            }
             None => primary(inventory, names, world)?,
         };
         same_cluster(names, &primary, world)?;
@@ -105,9 +107,11 @@ impl Topology {
                 Some(candidate) => Some(candidate.clone()),
                 None => previous(world, &primary)?,
             },
-            _ => replaced.map(|(_, successor)| successor),
+            // The primary to be, where none was known.
+            _ => replaced.as_ref().map(|replaced| replaced.successor.clone()),
         };
-        let candidate = candidate.filter(|candidate| *candidate != primary);
+        let orphaned = replaced.is_some_and(|replaced| replaced.dead.is_none());
+        let candidate = candidate.filter(|candidate| orphaned || *candidate != primary);
         if let Some(stranger) = candidate.as_ref().filter(|name| !names.contains(name)) {
             return Err(Problem::refused(format!(
                 "`{stranger}` is no member of the cluster, and cannot become its primary"
@@ -116,7 +120,9 @@ impl Topology {
             .into());
         }
         Ok(Self {
-            outgoing: candidate.as_ref().map(|_| primary.clone()),
+            outgoing: (candidate.as_ref())
+                .filter(|_| !orphaned)
+                .map(|_| primary.clone()),
             candidate,
             members: names.iter().map(member).collect(),
             witness: witness.map(member),
@@ -124,6 +130,11 @@ impl Topology {
             primary,
             exists,
         })
+    }
+
+    /// Whether there are standbys only: the candidate replaces nobody.
+    pub fn is_leaderless(&self) -> bool {
+        self.candidate.is_some() && self.outgoing.is_none()
     }
 
     pub fn member(&self, name: &str) -> Option<&Member> {
@@ -144,12 +155,19 @@ impl Topology {
     }
 }
 
-/// A primary that is dead, and who takes its place; nobody where one takes writes.
+/// A primary that is gone, and who takes its place.
+struct Replaced {
+    /// `None`: nobody is known to have been one, e.g. since it handed its role to a member that died before it had it.
+    dead: Option<String>,
+    successor: String,
+}
+
+/// Who is replaced by whom in a failover; nobody where a primary takes writes.
 fn replaced(
     inventory: &Inventory,
     world: &BTreeMap<String, Facts>,
     failover: &Failover,
-) -> Result<Option<(String, String)>, Problem> {
+) -> Result<Option<Replaced>, Problem> {
     let names = inventory.group("postgres");
     let servers = || {
         names.iter().filter_map(|name| {
@@ -178,12 +196,13 @@ fn replaced(
     let successor = super::failover::successor(inventory, world, asked)?;
     // As the standbys have it in repmgr's table, unless that one runs as a standby; else the one whose data would make it a
     // primary. Not the other way round: a former primary that stands still is not the one that may be taking writes.
+    let is_running = |name: &String| servers().any(|(running, _)| running == name);
     let recorded = servers().find_map(|(_, server)| {
         let mut nodes = server.nodes.iter();
         let (name, _) = nodes.find(|(_, node)| node.kind == "primary" && node.active)?;
         Some(name)
     });
-    let recorded = recorded.filter(|name| servers().all(|(running, _)| running != *name));
+    let recorded = recorded.filter(|name| !is_running(name));
     // One that is there and may be taking writes comes first.
     let untold = |name: &&String| {
         let facts = world.get(*name);
@@ -191,19 +210,13 @@ fn replaced(
     };
     let stopped = names.iter().find(untold).or_else(|| {
         let mut names = names.iter();
-        names.find(|name| data(name).is_some_and(|data| !data.standby_signal))
+        names.find(|name| !is_running(name) && data(name).is_some_and(|data| !data.standby_signal))
     });
     let dead = recorded
         .filter(|name| names.contains(name))
         .or(stopped)
         .cloned();
-    match dead.filter(|dead| *dead != successor) {
-        Some(dead) => Ok(Some((dead, successor))),
-        None => Err(
-            Problem::refused("it is not known which member was the primary")
-                .hint("`repmgr.nodes` on a standby should say so; look with `pgha status`"),
-        ),
-    }
+    Ok(Some(Replaced { dead, successor }))
 }
 
 /// Who was the primary before `primary`, as repmgr's record of events has it; nobody where there is no cluster yet.
@@ -221,6 +234,9 @@ fn previous(world: &BTreeMap<String, Facts>, primary: &str) -> Result<Option<Str
         )),
     }
 }
+
+/// What leads out of a cluster of standbys.
+const PROMOTE: &str = "`pgha failover INVENTORY` makes the standby that has the most the primary; start those that are stopped before";
 
 /// The primary's name, and whether there is a cluster.
 fn primary(
@@ -250,7 +266,7 @@ fn primary(
                 "{} are writable primaries at the same time",
                 list(&running)
             ))
-            .hint("stop the one whose writes are to be given up, save its data directory, and make it a standby"));
+            .hint("stop the one whose writes are to be given up; `pgha rejoin INVENTORY NODE` saves what only it has, and makes it a standby"));
         }
     }
     if let Some((name, untold)) =
@@ -270,11 +286,16 @@ fn primary(
         .filter(|name| !world.contains_key(*name))
         .collect();
     if !missing.is_empty() {
+        let has_standby = seen().any(|(_, facts)| facts.server.answers().is_some());
         return Err(Problem::refused(format!(
             "no primary answers, and {} could not be asked",
             list(&missing)
         ))
-        .hint("without them pgha cannot know whether there is a cluster already"));
+        .hint(if has_standby {
+            PROMOTE
+        } else {
+            "without them pgha cannot know whether there is a cluster already"
+        }));
     }
     let with_data: Vec<(&String, &DataDirectory)> = seen()
         .filter_map(|(name, facts)| Some((name, facts.data.as_ref()?)))
@@ -299,16 +320,17 @@ fn primary(
         [(name, _)] => Err(Problem::refused(format!(
             "the stopped primary `{name}` is on an older timeline than another member"
         ))
-        .hint("it was replaced; bring it back as a standby instead of starting it")),
-        [] => Err(
-            Problem::refused("no member is a primary, running or stopped")
-                .hint("one of the standbys must be promoted before the cluster can be converged"),
-        ),
+        .hint(PROMOTE)),
+        [] => Err(Problem::refused("no member is a primary, running or stopped").hint(PROMOTE)),
         _ => Err(Problem::refused(format!(
             "{} each hold a stopped primary's data",
             list(&stopped.iter().map(|(name, _)| *name).collect::<Vec<_>>())
         ))
-        .hint("start the one that is right by hand; pgha does not choose between them")),
+        .hint(if seen().any(|(_, facts)| facts.server.answers().is_some()) {
+            PROMOTE
+        } else {
+            "pgha does not choose between them: start PostgreSQL on the one that is right; `pgha rejoin INVENTORY NODE` brings back each other one"
+        })),
     }
 }
 
@@ -334,7 +356,7 @@ fn about_to_fail_over(
         list(&watching)
     ))
     .hint(
-        "wait until it has, or pause it (`repmgr service pause`) before the old primary is started",
+        "wait until it has; if it does not, `pgha failover INVENTORY` makes a standby the primary",
     ))
 }
 

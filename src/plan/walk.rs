@@ -60,6 +60,7 @@ impl<'a> Walk<'a> {
                 playbook: declaration.playbook.name.clone(),
                 primary: topology.primary.clone(),
                 bootstrap: !topology.exists,
+                leaderless: topology.is_leaderless(),
                 ..Plan::default()
             },
             topology,

@@ -93,6 +93,7 @@ fn heading(plan: &Plan, hosts: usize) -> String {
     let primary = match (plan.primary.as_str(), plan.bootstrap) {
         ("", _) => String::new(),
         (primary, true) => format!("no cluster there yet, `{primary}` becomes its primary"),
+        (primary, false) if plan.leaderless => format!("no primary, `{primary}` becomes it"),
         (primary, false) => format!("`{primary}` is the primary"),
     };
     clean_line(&format!(

@@ -4,8 +4,10 @@
 
 use serde::Deserialize;
 
+use super::postgresql_role::role;
 use super::programs::{FAILSAFE, POOLER_FAILSAFE, POOLER_SWITCHOVER, SWITCHOVER};
 use super::{Draft, Resource, Verdict, View};
+use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Unit};
 use crate::plan::Action;
 use crate::problem::Problem;
@@ -27,12 +29,45 @@ enum Of {
     Pooler,
 }
 
+/// The timers, by their units.
+pub const MEMBER_TIMER: &str = "pgha-dead-man";
+pub const POOLER_TIMER: &str = "pgha-pooler-dead-man";
+
+/// What a member's timer is for, until it has acted: a host that boots meanwhile goes on.
+const PENDING: &str = "/var/lib/pgha/failsafe";
+/// Whom the role was handed to: who asks late is promoted by it.
+const HANDED_TO: &str = "/var/lib/pgha/handed-to";
+const ARMED: &str = "/run/pgha/armed";
+const SIGNED_OFF: &str = "/run/pgha/signed-off";
+
+/// The files that are there while a member takes part in a handover.
+pub const UNDER_WAY: [&str; 2] = [ARMED, SIGNED_OFF];
+
+pub fn exists(path: &str) -> Condition {
+    Condition::PathExists {
+        path: path.to_owned(),
+    }
+}
+
 impl DeadMan {
     fn unit(&self) -> &'static str {
         match self.of {
-            Of::Member => "pgha-dead-man",
-            Of::Pooler => "pgha-pooler-dead-man",
+            Of::Member => MEMBER_TIMER,
+            Of::Pooler => POOLER_TIMER,
         }
+    }
+
+    /// The files by which a handover that has not ended shows here; without a timer, it has been cut short. Arming makes
+    /// those of the first list; the decision the others.
+    fn files(&self) -> [&'static [&'static str]; 2] {
+        match self.of {
+            Of::Member => [&[PENDING, ARMED], &[SIGNED_OFF, HANDED_TO]],
+            Of::Pooler => [&[], &[]],
+        }
+    }
+
+    fn left(&self) -> impl Iterator<Item = Condition> {
+        self.files().into_iter().flatten().copied().map(exists)
     }
 
     /// The program that is the timer.
@@ -80,18 +115,31 @@ impl DeadMan {
 }
 
 impl Resource for DeadMan {
+    /// A timer is taken back also beside a server that does not tell.
+    fn needs_answer(&self, _: &View<'_>) -> bool {
+        self.of == Of::Member && self.armed
+    }
+
     fn subject(&self) -> String {
         self.unit().to_owned()
     }
 
-    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
-        vec![Probe::Unit(self.unit().to_owned())]
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
+        let mut probes = vec![Probe::Unit(self.unit().to_owned())];
+        probes.extend(self.left().map(Probe::Condition));
+        if self.of == Of::Member {
+            probes.push(view.cluster_probe());
+        }
+        probes
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let unit = view.facts().units.get(self.unit());
         let is_armed = unit.is_some_and(Unit::is_running);
-        if is_armed == self.armed {
+        let conditions = &view.facts().conditions;
+        let is_left = |left: Condition| conditions.get(&left) == Some(&true);
+        let is_under_way = is_armed || (!self.armed && self.left().any(is_left));
+        if is_under_way == self.armed {
             return Ok(Verdict::AsDeclared);
         }
         if self.armed && self.seconds == 0 {
@@ -105,7 +153,11 @@ impl Resource for DeadMan {
             .hint("`when: outgoing` skips the step where nobody is replaced"));
         }
         Ok(if self.armed {
-            Draft::new(Action::Start)
+            let draft = match self.of {
+                Of::Member => Draft::new(Action::Start).guard(role(view)),
+                Of::Pooler => Draft::new(Action::Start),
+            };
+            draft
                 .field("acts", None, format!("{} s from then", self.seconds))
                 .run("root", self.arm(view))
                 .run("root", [self.steps(), "open"])
@@ -122,5 +174,11 @@ impl Resource for DeadMan {
             false => ("inactive".to_owned(), "dead".to_owned()),
         };
         unit.started = view.now;
+        let [armed, decided] = self.files();
+        let armed = armed.iter().map(|path| (*path, self.armed));
+        let all = armed.chain(decided.iter().map(|path| (*path, false)));
+        facts
+            .conditions
+            .extend(all.map(|(path, there)| (exists(path), there)));
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
-use crate::plan::{Intent, place, reached};
+use crate::plan::{Failover, Intent, place, reached};
 use crate::postgres::synchronous::Synchronous;
 use crate::problem::Problem;
 use crate::words::list;
@@ -23,8 +23,7 @@ impl Resource for FailoverGate {
     }
 
     fn refusals(&self, view: &View<'_>) -> Vec<Problem> {
-        let (Intent::Failover(failover), Some(dead)) = (view.intent, &view.topology.outgoing)
-        else {
+        let Some(failover) = asked(view) else {
             return Vec::new();
         };
         let writers = view.untold_members().filter(|(.., writes)| *writes);
@@ -40,50 +39,66 @@ impl Resource for FailoverGate {
                 ))
             })
             .collect();
-        if view.world.contains_key(dead) || failover.fenced_by.is_some() {
+        let unseen = unseen(view);
+        if unseen.is_empty() || failover.fenced_by.is_some() {
             return found;
         }
-        found.push(
-            Problem::refused(format!(
-                "the host of the primary `{dead}` does not answer: it may be taking writes"
-            ))
-            .hint("make sure that it cannot (its power, its hypervisor, its network), and say how: `--fenced-by \"powered off\"`"),
-        );
+        let (does, it) = match unseen.len() {
+            1 => ("does", "it"),
+            _ => ("do", "one of them"),
+        };
+        let what = match &view.topology.outgoing {
+            Some(dead) => {
+                format!("the host of the primary `{dead}` does not answer: it may be taking writes")
+            }
+            None => format!(
+                "it is not known which member was the primary, and {} {does} not answer: {it} may be taking writes",
+                list(&unseen)
+            ),
+        };
+        found.push(Problem::refused(what).hint(
+            "make sure that it cannot (its power, its hypervisor, its network), and say how: `--fenced-by \"powered off\"`",
+        ));
         found
     }
 
     fn warnings(&self, view: &View<'_>) -> Vec<String> {
-        let (Intent::Failover(failover), Some(dead)) = (view.intent, &view.topology.outgoing)
-        else {
+        let Some(failover) = asked(view) else {
             return Vec::new();
         };
-        let mut told = vec![loss(view, dead)];
-        let facts = view.world.get(dead);
-        if let Some(untold) = facts.and_then(|facts| facts.server.untold()) {
+        let topology = view.topology;
+        let mut told = vec![match &topology.outgoing {
+            Some(dead) => loss(view, dead),
+            None => furthest(view),
+        }];
+        let dead = topology.outgoing.as_ref();
+        let dead = dead.and_then(|dead| Some((dead, view.world.get(dead)?.server.untold()?)));
+        if let Some((dead, untold)) = dead {
             told.push(format!(
                 "PostgreSQL on `{dead}` is there, and may be taking writes ({}): it is stopped without being asked",
                 untold.why
             ));
         }
-        if let Some(how) = failover
-            .fenced_by
-            .as_ref()
-            .filter(|_| !view.world.contains_key(dead))
-        {
+        let unseen = unseen(view);
+        if let Some(how) = failover.fenced_by.as_ref().filter(|_| !unseen.is_empty()) {
+            let was = if unseen.len() == 1 { "was" } else { "were" };
             told.push(format!(
-                "`{dead}` was kept from taking writes by hand: {how}"
+                "{} {was} kept from taking writes by hand: {how}",
+                list(&unseen)
             ));
         }
-        let missing: Vec<&str> = view
-            .topology
+        // A standby that is stopped tells no more of its log than one that is gone.
+        let tells = |name: &str| {
+            let facts = view.world.get(name);
+            facts.is_some_and(|facts| {
+                facts.server.answers().is_some() || facts.server.is_down() && facts.data.is_none()
+            })
+        };
+        let missing: Vec<&str> = topology
             .members
             .iter()
             .map(|member| member.name.as_str())
-            .filter(|name| *name != dead)
-            .filter(|name| {
-                let facts = view.world.get(*name);
-                facts.is_none_or(|facts| facts.server.untold().is_some())
-            })
+            .filter(|name| topology.outgoing.as_deref() != Some(*name) && !tells(name))
             .collect();
         if !missing.is_empty() {
             let has = if missing.len() == 1 {
@@ -104,6 +119,41 @@ impl Resource for FailoverGate {
     }
 
     fn settle(&self, _: &View<'_>, _: &mut Facts) {}
+}
+
+/// The failover that was asked for, where there is anybody to promote.
+fn asked<'v>(view: &View<'v>) -> Option<&'v Failover> {
+    match (view.intent, &view.topology.candidate) {
+        (Intent::Failover(failover), Some(_)) => Some(failover),
+        _ => None,
+    }
+}
+
+/// Who may be taking writes, and cannot be asked: the primary, or, where nobody is known to have been it, every member that
+/// does not answer, and whoever repmgr takes for the primary and the inventory does not name.
+fn unseen(view: &View<'_>) -> Vec<String> {
+    let topology = view.topology;
+    let is_silent = |name: &String| !view.world.contains_key(name);
+    if let Some(dead) = &topology.outgoing {
+        return Some(dead.clone()).filter(is_silent).into_iter().collect();
+    }
+    let members = topology.members.iter().map(|member| member.name.clone());
+    let nodes = view.server().into_iter().flat_map(|server| &server.nodes);
+    let strangers = nodes
+        .filter(|(name, node)| {
+            node.kind == "primary" && node.active && topology.member(name).is_none()
+        })
+        .map(|(name, _)| name.clone());
+    members.filter(is_silent).chain(strangers).collect()
+}
+
+/// What is known of a candidate that nobody hands over to, and that replaces nobody.
+fn furthest(view: &View<'_>) -> String {
+    let at = view.server().map_or_else(String::new, place);
+    format!(
+        "there are only standbys, and it is not known who was the primary: of those that answer `{}` is the furthest, at {at}",
+        view.host
+    )
 }
 
 /// What may be lost. A commit that waited for `k` of `n` standbys is on one of those that answer if fewer than `k` do not;

@@ -41,8 +41,9 @@ impl Resource for PostgresqlExtension {
             .op(Op::Sql {
                 port: view.port(),
                 database: self.database.clone(),
+                // Where a session of nobody's would put it: pgha's own looks into `pg_catalog` alone.
                 statement: format!(
-                    "create extension if not exists {} cascade",
+                    "set search_path = public; create extension if not exists {} cascade",
                     quote_ident(&self.name)
                 )
                 .into(),

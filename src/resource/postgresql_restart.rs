@@ -7,11 +7,13 @@ use super::postgresql_server::{start, stop};
 use super::repmgrd::{self, REPMGRD, repmgrd};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
-use crate::facts::{DataDirectory, Facts, Probe};
-use crate::plan::{Action, Guard, Op, ServiceAction};
+use crate::facts::{DataDirectory, Facts, Probe, Server};
+use crate::plan::{Action, Guard, Op, ServiceAction, fails_over};
+use crate::postgres::ident::quote_literal;
 use crate::postgres::setting::{in_control_file, larger};
 use crate::problem::Problem;
 use crate::shell::quote;
+use crate::words::list;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,8 +22,8 @@ pub struct PostgresqlRestart {}
 /// A setting that waits, with its running and its coming value.
 type Waiting = (String, String, Option<String>);
 
-fn waiting(view: &View<'_>) -> Vec<Waiting> {
-    let Some(server) = view.server() else {
+fn waiting(server: Option<&Server>) -> Vec<Waiting> {
+    let Some(server) = server else {
         return Vec::new();
     };
     server
@@ -30,6 +32,28 @@ fn waiting(view: &View<'_>) -> Vec<Waiting> {
         .filter(|(_, setting)| setting.pending_restart)
         .map(|(name, setting)| (name.clone(), setting.value.clone(), setting.waiting.clone()))
         .collect()
+}
+
+/// Whether the primary is to be restarted, and it is allowed.
+pub fn restarts_primary(view: &View<'_>) -> bool {
+    view.allow_restart_primary && !waiting(view.primary_server()).is_empty()
+}
+
+/// Members that would promote one of themselves if the primary's restart takes longer than their repmgrd's patience.
+fn watching<'v>(view: &View<'v>) -> Vec<&'v str> {
+    let is_watching = |name: &str| {
+        let server = view
+            .world
+            .get(name)
+            .and_then(|facts| facts.server.answers());
+        server.is_some_and(|server| server.repmgrd_paused == Some(false))
+    };
+    if !fails_over(view.inventory, view.world) {
+        return Vec::new();
+    }
+    let standbys = view.topology.standbys();
+    let names = standbys.map(|member| member.name.as_str());
+    names.filter(|name| is_watching(name)).collect()
 }
 
 impl Resource for PostgresqlRestart {
@@ -46,7 +70,7 @@ impl Resource for PostgresqlRestart {
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
-        let waiting = waiting(view);
+        let waiting = waiting(view.server());
         if waiting.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
@@ -64,6 +88,17 @@ impl Resource for PostgresqlRestart {
                 "a restart would make it a standby: `standby.signal` is in its data directory",
             )
             .hint("remove the file, if the server is to stay a primary"));
+        }
+        let watching = watching(view);
+        if view.is_primary() && !watching.is_empty() {
+            return Ok(Verdict::Held {
+                what: format!(
+                    "the primary is not restarted while repmgrd on {} may take it for dead",
+                    list(&watching)
+                ),
+                hint: "`repmgrd_pause: { paused: true, for_restart: true }` comes before it on all members, also those outside of `--limit`"
+                    .to_owned(),
+            });
         }
         let mut draft = Draft::new(Action::Restart);
         for (name, before, after) in &waiting {
@@ -117,41 +152,31 @@ impl Resource for PostgresqlRestart {
 /// Seconds until it must answer again; the shutdown checkpoint is short, since one was made right before.
 const TIMEOUT: u32 = 300;
 
-/// repmgrd is paused on all members meanwhile: a restart that takes longer than its patience must not become a failover.
-/// If the restart fails it stays paused: a standby that is promoted while the old primary still starts would be a second one.
+/// It is waited for the members that followed it, and for nobody else: a backup that received WAL may not come back.
 fn restart_primary(view: &View<'_>, mut draft: Draft) -> Draft {
-    let repmgr = |verb: &str| {
-        let config = "/etc/repmgr.conf".to_owned();
-        vec![
-            view.program("repmgr"),
-            "-f".to_owned(),
-            config,
-            "service".to_owned(),
-            verb.to_owned(),
-        ]
-    };
-    let server = view.server();
-    let watched = server.is_some_and(|server| {
-        server.nodes.contains_key(view.host) && server.repmgrd_paused == Some(false)
-    });
-    let standbys = server.map_or(0, |server| server.senders.len());
-    if watched {
-        draft = draft.run("postgres", repmgr("pause"));
-    }
     draft = draft
         .op(sql(view, "checkpoint"))
         .op(stop(view))
-        .op(start(view, TIMEOUT))
-        .op(until(
-            view,
-            &format!(
-                "select count(*) >= {standbys} from pg_stat_replication where state = 'streaming'"
-            ),
-        ));
-    if watched {
-        draft = draft.run("postgres", repmgr("unpause"));
+        .op(start(view, TIMEOUT));
+    let senders = view.server().map(|server| &server.senders);
+    let streams = |name: &str| {
+        let sender = senders.and_then(|senders| senders.get(name));
+        sender.is_some_and(|sender| sender.state == "streaming")
+    };
+    let members = view.topology.standbys();
+    let members = members.filter(|member| streams(&member.name));
+    let names: Vec<String> = members.map(|member| quote_literal(&member.name)).collect();
+    if names.is_empty() {
+        return draft;
     }
-    draft
+    draft.op(until(
+        view,
+        &format!(
+            "select count(distinct application_name) = {} from pg_stat_replication where state = 'streaming' and application_name in ({})",
+            names.len(),
+            names.join(", ")
+        ),
+    ))
 }
 
 /// A standby, or the witness. repmgrd is stopped on it meanwhile: it would record its own node as failed.

@@ -1,12 +1,14 @@
 //! `postgresql_role`: a role with these attributes, memberships and password.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Role};
 use crate::plan::{Action, Guard, Op, Shown};
-use crate::postgres::ident::quote_ident;
+use crate::postgres::ident::{quote_ident, quote_literal};
 use crate::problem::Problem;
 use crate::secret::{Form, Text, with_form};
 use crate::words::hex;
@@ -23,6 +25,9 @@ pub struct PostgresqlRole {
     attributes: Vec<String>,
     #[serde(default)]
     member_of: Vec<String>,
+    /// What its sessions set, whatever the server or a database does. Others of its settings stay.
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
 }
 
 impl PostgresqlRole {
@@ -165,6 +170,21 @@ impl Resource for PostgresqlRole {
                 &format!("grant {} to {name}", quote_ident(group)),
             ));
         }
+        for (setting, value) in &self.settings {
+            let before = seen.and_then(|role| role.settings.get(setting));
+            if before != Some(value) {
+                draft = draft
+                    .field(setting, before.cloned(), value.as_str())
+                    .op(sql(
+                        view,
+                        &format!(
+                            "alter role {name} set {} = {}",
+                            quote_ident(setting),
+                            quote_literal(value)
+                        ),
+                    ));
+            }
+        }
         if draft.ops.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
@@ -182,6 +202,8 @@ impl Resource for PostgresqlRole {
             Some(_) => self.verifier_sha256(view),
             None => seen.password_sha256,
         };
+        role.settings = seen.settings;
+        role.settings.extend(self.settings.clone());
         role.member_of = seen.member_of;
         for group in &self.member_of {
             if !role.member_of.contains(group) {
@@ -223,5 +245,14 @@ pub fn is_primary(view: &View<'_>) -> Guard {
         system_identifier: view
             .server()
             .and_then(|server| server.system_identifier.clone()),
+    }
+}
+
+/// A guard that this member's server still has the role that was seen: in a handover somebody else may change it between the
+/// look and a step.
+pub fn role(view: &View<'_>) -> Guard {
+    match view.server() {
+        Some(server) if server.in_recovery => Guard::IsStandby { port: view.port() },
+        _ => is_primary(view),
     }
 }

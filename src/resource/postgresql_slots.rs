@@ -5,11 +5,11 @@
 
 use serde::Deserialize;
 
-use super::postgresql_role::{is_primary, sql};
+use super::postgresql_role::{role, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Slot};
-use crate::plan::{Action, Guard, Member, Op};
+use crate::plan::{Action, Member, Op};
 use crate::postgres::ident::quote_literal;
 use crate::problem::Problem;
 
@@ -134,11 +134,7 @@ impl Resource for PostgresqlSlots {
         } else {
             Action::Create
         })
-        .guard(if view.is_primary() {
-            is_primary(view)
-        } else {
-            Guard::IsStandby { port: view.port() }
-        });
+        .guard(role(view));
         let slots = view.server().map(|server| &server.slots);
         for slot in missing {
             // `true`: WAL is kept from now on, not only from the first connection.

@@ -1,27 +1,31 @@
 //! `repmgrd_pause`: repmgrd on this member stands back, or watches again where it was pgha that paused it. Whoever paused
-//! it by hand finds it paused afterwards.
+//! it by hand finds it paused afterwards, and is told so.
 
 use serde::Deserialize;
 
+use super::dead_man::{UNDER_WAY, exists};
+use super::postgresql_restart::restarts_primary;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe};
-use crate::plan::{Action, Op};
+use crate::plan::{Action, Guard, Op};
 use crate::problem::Problem;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepmgrdPause {
     paused: bool,
+    /// Only where the primary is about to be restarted: one that takes longer than repmgrd's patience must not become a
+    /// failover.
+    #[serde(default)]
+    for_restart: bool,
 }
 
 /// Says that the pause is pgha's. It outlives a reboot, as the pause does.
 const MARKER: &str = "/var/lib/pgha/repmgrd-paused";
 
 fn marker() -> Condition {
-    Condition::PathExists {
-        path: MARKER.to_owned(),
-    }
+    exists(MARKER)
 }
 
 impl Resource for RepmgrdPause {
@@ -30,14 +34,20 @@ impl Resource for RepmgrdPause {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe(), Probe::Condition(marker())]
+        let mut probes = vec![view.cluster_probe(), Probe::Condition(marker())];
+        probes.extend(UNDER_WAY.map(exists).map(Probe::Condition));
+        probes
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let Some(server) = view.server() else {
             return Ok(Verdict::AsDeclared);
         };
-        let is_ours = view.facts().conditions.get(&marker()) == Some(&true);
+        if self.for_restart && !restarts_primary(view) {
+            return Ok(Verdict::AsDeclared);
+        }
+        let is_there = |file: Condition| view.facts().conditions.get(&file) == Some(&true);
+        let is_ours = is_there(marker());
         let set = |statement: &str| Op::Sql {
             port: view.port(),
             database: view.inventory.cluster.repmgr_database.clone(),
@@ -57,7 +67,17 @@ impl Resource for RepmgrdPause {
                     timeout_seconds: 10,
                 })
                 .into(),
+            // Whoever runs it takes it back; its timers do where it is cut short.
+            (_, false) if is_ours && UNDER_WAY.map(exists).into_iter().any(is_there) => {
+                Verdict::Held {
+                    what: "repmgrd is paused for a switchover that is under way".to_owned(),
+                    hint: "it watches again once that has ended: run the same again then".to_owned(),
+                }
+            }
             (state, false) if is_ours => Draft::new(Action::Start)
+                .guards(UNDER_WAY.map(|path| Guard::PathAbsent {
+                    path: path.to_owned(),
+                }))
                 .field(
                     "failover",
                     match state {
@@ -71,6 +91,11 @@ impl Resource for RepmgrdPause {
                     path: MARKER.to_owned(),
                 })
                 .into(),
+            (Some(true), false) => Verdict::Held {
+                what: "repmgrd is paused, and not by pgha: nobody takes a dead primary's place by itself".to_owned(),
+                hint: "whoever paused it lets it watch again: `runuser -u postgres -- repmgr -f /etc/repmgr.conf service unpause`"
+                    .to_owned(),
+            },
             _ => Verdict::AsDeclared,
         })
     }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::postgresql_role::role;
 use super::programs::{FAILOVER, SWITCHOVER};
 use super::wal_received::no_answer;
 use super::{Draft, Resource, Verdict, View};
@@ -52,7 +53,12 @@ impl Resource for StandbyPromotion {
                     // They are there, and their data say that they are standbys.
                     argv.extend(view.untold_members().map(|(name, ..)| name));
                 }
-                Draft::new(Action::Update)
+                let draft = match self.handed_over {
+                    // While clients wait there is no time for a psql of its own; the promotion itself fails elsewhere.
+                    true => Draft::new(Action::Update),
+                    false => Draft::new(Action::Update).guard(role(view)),
+                };
+                draft
                     .field("role", "standby", "primary")
                     .field(
                         "timeline",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::postgresql_role::sql;
+use super::postgresql_role::{role, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Receiver, Server};
@@ -119,7 +119,7 @@ impl Resource for StandbyUpstream {
         if is_set && self.streams(view, server) {
             return Ok(Verdict::AsDeclared);
         }
-        let mut draft = Draft::new(Action::Update);
+        let mut draft = Draft::new(Action::Update).guard(role(view));
         if !is_set {
             let before =
                 seen(server, CONNINFO).map(|text| Conninfo::parse(text).unwrap_or_default());

@@ -50,7 +50,7 @@ pub fn change(change: &Change, secrets: &Secrets) -> Result<String, Problem> {
 fn guard(guard: &Guard) -> String {
     let psql = |port: u16, query: &str| {
         format!(
-            "[ \"$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p {port} -d postgres -c {})\" = t ]",
+            "[ \"$(own_psql 60 {port} -d postgres -c {})\" = t ]",
             quote(query)
         )
     };
@@ -166,12 +166,10 @@ fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
             database,
             statement,
         } => {
-            let conninfo = crate::postgres::conninfo::Conninfo::default()
-                .with("dbname", database.as_str())
-                .with("port", port.to_string());
-            // Without `local`, a commit would wait for a synchronous standby that is yet to be cloned.
+            let conninfo =
+                crate::postgres::conninfo::Conninfo::default().with("dbname", database.as_str());
             let psql = format!(
-                "as postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS='-c synchronous_commit=local' psql -XAtq -v ON_ERROR_STOP=1 -d {} -f - >/dev/null",
+                "own_psql 0 {port} -d {} -f - >/dev/null",
                 quote(&conninfo.to_string())
             );
             pipe(statement, secrets, &format!("| {psql}"))?

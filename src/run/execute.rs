@@ -252,8 +252,16 @@ impl Run<'_> {
         Undone::Whole
     }
 
-    /// What is done however the rest ended.
+    /// What is done however the rest ended, also on a host that failed, as long as it answers. Past a decision such a host is
+    /// left to its timer, which tries again.
     async fn always(&mut self, plan: &Plan) {
+        if plan.decision().is_none() {
+            let failures = &self.report.failures;
+            self.lost.retain(|host| {
+                let mut own = failures.iter().filter(|failure| failure.host == *host);
+                own.any(|failure| matches!(failure.cause, Cause::Lost(_)))
+            });
+        }
         for stage in &plan.always {
             let tallies = nothing_done(stage);
             let failures = self.stage(stage, &tallies).await;

@@ -11,7 +11,7 @@ use super::notes::Notes;
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::secret::Secrets;
-use crate::shell::PRELUDE;
+use crate::shell::prelude;
 use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// What all parts of a run share.
@@ -65,7 +65,7 @@ pub async fn on_host(
         Err(problem) => return Some(lost(host, None, problem)),
     };
     let script = Script {
-        prelude: format!("{PRELUDE}{FUNCTIONS}\n{}", Lock::Alone.prelude()),
+        prelude: format!("{}{FUNCTIONS}\n{}", prelude(), Lock::Alone.prelude()),
         steps: std::iter::once(Lock::Alone.step()).chain(steps).collect(),
         stop_at_failure: true,
     };

@@ -11,7 +11,7 @@ use super::lock::{self, Lock};
 use super::record::Record;
 use crate::facts::{Answer, Answers, Facts, Probes, Recorded, Release, script, understood};
 use crate::problem::Problem;
-use crate::shell::{LOOK, NOT_ROOT, PRELUDE};
+use crate::shell::{LOOK, NOT_ROOT, prelude};
 use crate::transport::{Frame, Script, Shell, Step, Stream};
 
 /// Asks every connected host its questions, all at the same time.
@@ -84,7 +84,7 @@ async fn ask(
         body: body.clone(),
     });
     let script = Script {
-        prelude: format!("{PRELUDE}{LOOK}\n{}", lock.prelude()),
+        prelude: format!("{}{LOOK}\n{}", prelude(), lock.prelude()),
         steps: std::iter::once(lock.step())
             .chain(questions_asked)
             .collect(),

@@ -2,7 +2,7 @@
 # Starts a PostgreSQL server's unit and waits until it answers: UNIT PORT SECONDS.
 systemctl start --no-block -- "$1"
 began=$(date +%s)
-until [ "$(as postgres env PGCONNECT_TIMEOUT=5 psql -XAtq -p "$2" -d postgres -c 'select true' 2>/dev/null)" = t ]; do
+until [ "$(own_psql 10 "$2" -d postgres -c 'select true' 2>/dev/null)" = t ]; do
   waited=$(( $(date +%s) - began ))
   case $(systemctl is-active -- "$1") in
     failed) ended=1 ;;

@@ -224,7 +224,7 @@ fn host() -> Host {
     host.stub("lib/find-primary");
     host.answer(
         "systemctl",
-        "case $* in 'start '*) : >\"$root/state/started\" ;; esac",
+        "case $* in 'start '*) : >\"$root/state/started\" ;; *is-active*) exit 3 ;; esac",
     );
     host.answer("find-primary", "echo node1 172.30.7.11 5432 1 77");
     host
@@ -243,6 +243,7 @@ fn the_timer_of_the_old_primary_does_what_is_decided() {
             ("nothing is decided", true, false, false, false),
             ("it was about to be", true, false, true, true),
             ("it has signed off", false, true, true, true),
+            ("somebody has fenced it", true, false, false, true),
         ] {
             host.reset();
             for (file, there) in [
@@ -265,7 +266,7 @@ esac",
             );
             host.answer(
                 "find-primary",
-                if signal && !armed {
+                if signal && !(armed && handed_to) {
                     "echo node2 172.30.7.12 5432 2 77"
                 } else {
                     "echo node1 172.30.7.11 5432 1 77"
@@ -288,7 +289,12 @@ esac",
                 (host.has("state/armed"), host.has("state/signed-off")),
                 (false, false),
             );
-            table.same(&case, host.has("data/standby.signal"), signal && !armed);
+            let takes_back = armed && handed_to;
+            table.same(
+                &case,
+                host.has("data/standby.signal"),
+                signal && !takes_back,
+            );
             table.same(&case, host.has("kept/handed-to"), handed_to && !acts);
         }
         // Where it finds no place the candidate may still ask: whom it handed the role to stays.
@@ -420,18 +426,227 @@ fn a_timer_is_armed_and_disarmed() {
             log.contains(wanted) && log.contains("failsafe watch outgoing 20 172.30.7.12"),
             "{log}"
         );
+        // It goes on after a reboot.
+        assert_eq!(host.read("kept/failsafe"), "outgoing 172.30.7.12");
         // Nothing of an earlier one.
         assert!(
             host.has("state/armed") && !host.has("state/signed-off") && !host.has("kept/handed-to")
         );
         let said = host.run(shell, "failsafe", &["disarm"]);
         assert_eq!(
-            (said.code, host.has("state/armed")),
-            (Some(0), false),
+            (
+                said.code,
+                host.has("state/armed"),
+                host.has("kept/failsafe")
+            ),
+            (Some(0), false, false),
             "{said:?}"
         );
         assert!(host.log().contains("systemctl stop pgha-dead-man"));
     }
+}
+
+/// What another switchover has decided here is not erased by one that comes after it.
+#[test]
+fn a_timer_is_not_armed_beside_one_that_runs() {
+    let host = host();
+    for shell in SHELLS {
+        host.reset();
+        host.answer("systemctl", "");
+        host.write("state/signed-off", "");
+        host.write("kept/handed-to", "node9\n");
+        host.write("kept/failsafe", "outgoing 172.30.7.12\n");
+        host.write("data/standby.signal", "");
+        let said = host.run(shell, "failsafe", &["arm", "sibling", "20", "172.30.7.12"]);
+        assert!(
+            said.code == Some(1) && said.err.contains("a switchover is under way here"),
+            "{said:?}"
+        );
+        assert!(!host.log().contains("systemd-run"), "{said:?}");
+        assert_eq!(
+            (
+                host.has("state/armed"),
+                host.has("state/signed-off"),
+                host.read("kept/handed-to").as_str(),
+                host.read("kept/failsafe").as_str(),
+            ),
+            (false, true, "node9", "outgoing 172.30.7.12")
+        );
+    }
+}
+
+/// One that cannot be started leaves nothing that looks as if it ran.
+#[test]
+fn a_timer_that_does_not_start_is_not_armed() {
+    let host = host();
+    host.answer("systemd-run", "exit 1");
+    for shell in SHELLS {
+        host.reset();
+        let said = host.run(
+            shell,
+            "failsafe",
+            &["arm", "candidate", "20", "172.30.7.12"],
+        );
+        assert_eq!(
+            (
+                said.code,
+                host.has("state/armed"),
+                host.has("kept/failsafe")
+            ),
+            (Some(1), false, false),
+            "{said:?}"
+        );
+    }
+}
+
+/// A host that boots in the middle goes on at once with what its timer was for; nothing else makes it.
+#[test]
+fn a_timer_goes_on_after_a_boot() {
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (case, pending, armed, signed_off, active, goes_on) in [
+            ("nothing was under way", false, false, false, false, false),
+            ("it has booted", true, false, false, false, true),
+            ("it runs", true, true, false, true, false),
+            ("it goes on already", true, false, false, true, false),
+            ("a run is at it", true, true, false, false, false),
+            ("decided by a run", true, false, true, false, false),
+        ] {
+            host.reset();
+            if pending {
+                host.write("kept/failsafe", "candidate 172.30.7.11\n");
+            }
+            host.set("state/armed", armed);
+            host.set("state/signed-off", signed_off);
+            let code = if active { 0 } else { 3 };
+            host.answer("systemctl", &format!("exit {code}"));
+            let said = host.run(shell, "failsafe", &["resume"]);
+            let case = format!("{case}, {shell:?}");
+            table.check(&case, said.code == Some(0), &said);
+            let log = host.log();
+            let goes = log.lines().any(|line| {
+                line.starts_with("systemd-run ")
+                    && line.ends_with("/failsafe watch candidate 0 172.30.7.11")
+            });
+            table.same(&case, goes, goes_on);
+            table.same(&case, host.has("kept/failsafe"), pending);
+        }
+    }
+    table.end();
+}
+
+/// After a boot what is on disk is the decision: nothing is taken back, and the guard is asked.
+#[test]
+fn an_old_primary_that_has_booted_is_what_is_on_its_disk() {
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for handed_over in [false, true] {
+            host.reset();
+            host.write("kept/failsafe", "outgoing 172.30.7.11\n");
+            if handed_over {
+                host.write("kept/handed-to", "node2\n");
+                host.write("data/standby.signal", "");
+            }
+            host.answer(
+                "find-primary",
+                "[ ! -e \"$root/state/starting-again\" ] || : >\"$root/unguarded\"; exit 1",
+            );
+            let said = host.run(
+                shell,
+                "failsafe",
+                &["watch", "outgoing", "0", "172.30.7.11"],
+            );
+            let case = format!("handed over: {handed_over}, {shell:?}");
+            table.check(&case, said.code == Some(0), &said);
+            table.same(
+                &case,
+                (
+                    host.has("data/standby.signal"),
+                    host.has("kept/handed-to"),
+                    host.has("state/started"),
+                    host.has("unguarded"),
+                    host.has("kept/failsafe"),
+                ),
+                (handed_over, handed_over, true, false, false),
+            );
+        }
+    }
+    table.end();
+}
+
+/// Somebody was promoted instead, while this host was down.
+#[test]
+fn a_candidate_that_comes_late_stays_a_standby() {
+    let host = host();
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (case, find, promotes) in [
+            ("nobody", "exit 1", true),
+            ("one does not tell", "exit 4", true),
+            ("another", "echo node3 172.30.7.13 5432 2 77", false),
+        ] {
+            host.reset();
+            host.remove("promoted");
+            host.write("kept/failsafe", "candidate 172.30.7.12\n");
+            host.write("data/standby.signal", "");
+            host.answer("find-primary", find);
+            host.answer(
+                "psql",
+                "case $* in
+*'select pg_promote('*) : >\"$root/promoted\" ;;
+*'not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
+*pg_stat_wal_receiver*) echo t ;;
+esac",
+            );
+            let said = host.run(
+                shell,
+                "failsafe",
+                &["watch", "candidate", "0", "172.30.7.12"],
+            );
+            table.same(
+                &format!("{case}, {shell:?}"),
+                (said.code, host.has("promoted")),
+                (Some(0), promotes),
+            );
+        }
+    }
+    table.end();
+}
+
+/// It has found nobody to follow; but what it paused watches again. Where that cannot be told, the mark stays for who comes
+/// next.
+#[test]
+fn whoever_gives_up_lets_repmgrd_watch() {
+    let host = host();
+    host.answer("find-primary", "exit 1");
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for role in ["outgoing", "candidate", "sibling"] {
+            for is_told in [true, false] {
+                host.reset();
+                host.write("kept/failsafe", &format!("{role} 172.30.7.12\n"));
+                host.write("kept/repmgrd-paused", "");
+                host.write("data/standby.signal", "");
+                host.answer("ssh", "exit 1");
+                host.answer(
+                    "psql",
+                    &format!(
+                        "case $* in *'repmgrd_pause(false)'*) exit {} ;; *) echo f ;; esac",
+                        if is_told { 0 } else { 2 }
+                    ),
+                );
+                let said = host.run(shell, "failsafe", &["watch", role, "0", "172.30.7.12"]);
+                table.same(
+                    &format!("{role}, told: {is_told}, {shell:?}"),
+                    (said.code, host.has("kept/repmgrd-paused")),
+                    (Some(0), !is_told),
+                );
+            }
+        }
+    }
+    table.end();
 }
 
 /// It acts alone: whoever is at work on this host goes on first.

@@ -314,6 +314,13 @@ fn stops_cleanly_and_tells_where_the_log_ends() {
             Err("PostgreSQL does not run"),
             &|_| {},
         );
+        stop(
+            "it is a standby by now",
+            "shut down",
+            LAST,
+            Err("this server is a standby by now"),
+            &|host| host.write("data/standby.signal", ""),
+        );
         for state in [
             "in production",
             "shutting down",
@@ -569,6 +576,7 @@ fn stands_down_for_good() {
         ] {
             host.reset();
             host.write("state/armed", "");
+            host.write("kept/failsafe", "candidate 172.30.7.11\n");
             host.set("state/promoting", promoting);
             host.set("data/standby.signal", signal);
             host.write("data/promote", "");
@@ -587,7 +595,11 @@ fn stands_down_for_good() {
             let said = host.run(shell, "switchover", &["stand-down"]);
             let case = format!("{recovery:?}, promoting {promoting}, signal {signal}, {shell:?}");
             table.same(&case, (said.code, !host.server_runs()), (Some(code), halts));
-            table.check(&case, !host.has("state/armed"), &"armed");
+            table.check(
+                &case,
+                !host.has("state/armed") && !host.has("kept/failsafe"),
+                &"armed",
+            );
             table.check(
                 &case,
                 host.log().contains("systemctl stop pgha-dead-man"),

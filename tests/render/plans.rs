@@ -354,6 +354,7 @@ pub fn everything() -> Plan {
         playbook: "site.yml".into(),
         primary: "node1".into(),
         bootstrap: false,
+        leaderless: false,
         new_secrets: vec!["app".into()],
         stages: vec![first, second, third],
         held: vec![Held {

@@ -73,6 +73,7 @@ fn tried(member: &AskedMember, peer: &Peer, out: &mut String) {
         quote(name),
     ));
     let Some(conninfo) = conninfo else { return };
+    // A command of replication, to which no setting of a session applies.
     out.push_str(&format!(
         "try {} as postgres timeout 15 {} -wXAtq -d {} -c IDENTIFY_SYSTEM &\n",
         quote(&format!("replication {name}")),
@@ -92,11 +93,10 @@ fn server(member: &AskedMember) -> String {
     let postmaster = with([&pid_file, &member.unit], include_str!("postmaster.sh"));
     format!(
         r#"{postmaster}if [ -S /var/run/postgresql/.s.PGSQL.{port} ]; then
-as postgres env PGCONNECT_TIMEOUT=5 timeout 15 {psql} -XAtq -v ON_ERROR_STOP=1 -p {port} -d postgres -f - <<'PGHA_SQL'
+own_psql 15 {port} -d postgres -f - <<'PGHA_SQL'
 {ACTIVITY_SQL}PGHA_SQL
 fi
 "#,
         port = member.port,
-        psql = quote(&member.psql),
     )
 }

@@ -12,8 +12,9 @@ mod standby;
 
 use serde::Deserialize;
 
+use super::dead_man::{MEMBER_TIMER, POOLER_TIMER};
 use super::{Resource, Verdict, View};
-use crate::facts::{Activity, AskedMember, Facts, Peer, Probe, Questions, Readiness, Server};
+use crate::facts::{Activity, AskedMember, Facts, Peer, Probe, Questions, Readiness, Server, Unit};
 use crate::plan::{Handover, Member};
 use crate::problem::Problem;
 
@@ -141,6 +142,7 @@ impl Resource for SwitchoverGate {
                 .extend(own.map(|program| view.program(program)));
             questions.member = Some(asked(view));
         }
+        probes.extend([MEMBER_TIMER, POOLER_TIMER].map(|timer| Probe::Unit(timer.to_owned())));
         if view.inventory.is_in(view.host, "pgbouncer") {
             probes.extend([
                 Probe::Pooler(view.variables().pgbouncer_port),
@@ -160,7 +162,7 @@ impl Resource for SwitchoverGate {
         let Some(gate) = Gate::of(view) else {
             return Vec::new();
         };
-        let mut found = Vec::new();
+        let mut found = under_way(gate);
         if gate.is_member() {
             found.extend(member::refusals(gate));
             found.extend(if gate.is_outgoing() {
@@ -202,6 +204,19 @@ impl Resource for SwitchoverGate {
     }
 
     fn settle(&self, _: &View<'_>, _: &mut Facts) {}
+}
+
+/// A timer that runs is another handover's: it would act in the middle of this one.
+fn under_way(gate: Gate<'_>) -> Vec<Problem> {
+    let units = &gate.view.facts().units;
+    let timers = [MEMBER_TIMER, POOLER_TIMER].into_iter();
+    timers
+        .filter(|timer| units.get(*timer).is_some_and(Unit::is_running))
+        .map(|timer| {
+            Problem::refused(format!("another switchover is under way: its timer `{timer}` runs"))
+                .hint("it ends that one by itself, within a minute where hosts answer; then run the same again")
+        })
+        .collect()
 }
 
 /// Who is the primary is only known afterwards, so every member tries every other.
