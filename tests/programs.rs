@@ -3,6 +3,8 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/contest.rs"]
+mod contest;
 #[path = "programs/failover.rs"]
 mod failover;
 #[path = "programs/guard.rs"]
@@ -15,6 +17,8 @@ mod links;
 mod others;
 #[path = "programs/pooler.rs"]
 mod pooler;
+#[path = "programs/quorum.rs"]
+mod quorum;
 #[path = "programs/rejoin.rs"]
 mod rejoin;
 #[path = "programs/switchover.rs"]

@@ -2,6 +2,7 @@
 
 mod bare;
 mod database;
+pub mod marks;
 mod parse;
 mod path;
 mod pooler;

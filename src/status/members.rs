@@ -200,11 +200,15 @@ impl<'a> Members<'a> {
             )),
         }
         for member in &self.all {
-            if member.seen.is_err() || member.server().is_some() {
+            let Ok(facts) = member.seen else { continue };
+            if facts.server.is_some() {
                 continue;
             }
             let name = member.name;
-            problems.push(if !member.is_installed() {
+            let remembered = why_stopped(facts).filter(|_| !member.is_starting());
+            problems.push(if let Some(why) = remembered {
+                format!("PostgreSQL on `{name}` stays stopped: {why} (hint: `pgha rejoin INVENTORY {name}` brings it back as a standby)")
+            } else if !member.is_installed() {
                 format!("`{name}` holds no PostgreSQL cluster")
             } else if member.is_starting() {
                 format!("PostgreSQL on `{name}` is starting, and takes no connections yet")
@@ -256,6 +260,20 @@ impl<'a> Members<'a> {
             })
             .collect()
     }
+}
+
+/// What a former primary's host remembers.
+fn why_stopped(facts: &Facts) -> Option<String> {
+    let replaced = facts
+        .replaced()
+        .map(|mark| format!("`{}` was promoted, on timeline {}", mark.by, mark.timeline));
+    replaced.or_else(|| {
+        let mark = facts.outvoted()?;
+        Some(format!(
+            "`{}` took writes on the same timeline {}, too, and goes on",
+            mark.by, mark.timeline
+        ))
+    })
 }
 
 /// `host:port`, with brackets around an IPv6 address.
