@@ -1,11 +1,13 @@
 //! `failover_gate`: nothing forbids that this standby takes a dead primary's place, and what may be lost by it is told before.
 
+mod loss;
+mod quorum;
+
 use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
-use crate::plan::{Intent, place, reached};
-use crate::postgres::synchronous::Synchronous;
+use crate::plan::Intent;
 use crate::problem::Problem;
 use crate::words::list;
 
@@ -19,7 +21,11 @@ impl Resource for FailoverGate {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe()]
+        vec![
+            view.cluster_probe(),
+            Probe::Unit(view.unit()),
+            Probe::Content(loss::RECORD.to_owned()),
+        ]
     }
 
     fn refusals(&self, view: &View<'_>) -> Vec<Problem> {
@@ -27,15 +33,17 @@ impl Resource for FailoverGate {
         else {
             return Vec::new();
         };
-        if view.world.contains_key(dead) || failover.fenced_by.is_some() {
-            return Vec::new();
+        let mut found = quorum::refusals(view, failover);
+        if !view.world.contains_key(dead) && failover.fenced_by.is_none() {
+            found.insert(
+                0,
+                Problem::refused(format!(
+                    "the host of the primary `{dead}` does not answer: it may be taking writes"
+                ))
+                .hint("make sure that it cannot (its power, its hypervisor, its network), and say how: `--fenced-by \"powered off\"`"),
+            );
         }
-        vec![
-            Problem::refused(format!(
-                "the host of the primary `{dead}` does not answer: it may be taking writes"
-            ))
-            .hint("make sure that it cannot (its power, its hypervisor, its network), and say how: `--fenced-by \"powered off\"`"),
-        ]
+        found
     }
 
     fn warnings(&self, view: &View<'_>) -> Vec<String> {
@@ -43,7 +51,8 @@ impl Resource for FailoverGate {
         else {
             return Vec::new();
         };
-        let mut told = vec![loss(view, dead)];
+        let mut told = vec![loss::told(view, dead)];
+        told.extend(quorum::warning(view));
         if let Some(how) = failover
             .fenced_by
             .as_ref()
@@ -79,42 +88,4 @@ impl Resource for FailoverGate {
     }
 
     fn settle(&self, _: &View<'_>, _: &mut Facts) {}
-}
-
-/// What may be lost. A commit that waited for `k` of `n` standbys is on one of those that answer if fewer than `k` do not;
-/// and the successor has all that any of those has.
-fn loss(view: &View<'_>, dead: &str) -> String {
-    let Some(server) = view.server() else {
-        return String::new();
-    };
-    let raw = |name: &str| {
-        server
-            .settings
-            .get(name)
-            .map(|setting| setting.raw.as_str())
-    };
-    let waits = raw("synchronous_commit").is_none_or(|level| !matches!(level, "off" | "local"));
-    let names = raw("synchronous_standby_names").and_then(Synchronous::parse);
-    if let Some(synchronous) = names.filter(|_| waits) {
-        let others = view.topology.members.iter();
-        let others =
-            others.filter(|member| member.name != dead && synchronous.includes(&member.name));
-        let (answer, missing): (Vec<_>, Vec<_>) = others.partition(|member| {
-            let server = view
-                .world
-                .get(&member.name)
-                .and_then(|facts| facts.server.as_ref());
-            server.is_some_and(|server| server.in_recovery && reached(server).1.0 > 0)
-        });
-        if !answer.is_empty() && missing.len() < synchronous.count {
-            return format!(
-                "nothing that was acknowledged is lost, unless a session asked not to wait: replication is synchronous, and `{}` has all that those have who answer",
-                view.host
-            );
-        }
-    }
-    format!(
-        "what `{dead}` wrote after {}, and nobody who answers got, is not in the cluster any more; how much that is, is known when it comes back (`pgha rejoin`)",
-        place(server)
-    )
 }
