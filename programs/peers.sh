@@ -32,6 +32,11 @@ where_is() { # NAME ADDRESS
   esac
 }
 
+# What that member's host says of its server, see `standing.sh`; nothing where it gives no answer.
+standing_at() { # ADDRESS
+  (patience=4 && ssh_to "$1" "$lib/standing" 2>/dev/null) || :
+}
+
 # A former primary that has once been told so stays one, also where nobody is left to tell it, and after a reboot. What is
 # remembered ends by itself: data that come back by `pgha rejoin` are on that timeline, or a higher one.
 remember_replaced() { # NAME SYSTEM TIMELINE
@@ -45,6 +50,18 @@ was_replaced() { # SYSTEM TIMELINE
   read -r replaced_by replaced_system replaced_on <"$kept/replaced" || return 1
   [ "$replaced_system" = "$1" ] || return 1
   [ "${replaced_on:-0}" -gt "$2" ]
+}
+
+# One that was on the same timeline, and for which another goes on (`contest.sh`), stays stopped likewise. It ends with
+# data that are on a higher timeline, and with somebody's word that it may run.
+remember_outvoted() { # NAME SYSTEM TIMELINE
+  keep_line outvoted "$*"
+}
+
+was_outvoted() { # SYSTEM TIMELINE
+  [ -e "$kept/outvoted" ] || return 1
+  read -r replaced_by replaced_system replaced_on <"$kept/outvoted" || return 1
+  [ "$replaced_system" = "$1" ] && [ "${replaced_on:-0}" -ge "$2" ]
 }
 
 # What a host's administrator can do about it.

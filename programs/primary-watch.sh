@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs as long as a member's host does. A primary that was frozen or cut off while another was promoted has been replaced, and
-# stops as soon as it can see that; with `cluster_isolation_timeout`, also while it sees nobody.
+# stops as soon as it can see that; of two on one timeline, one does (`contest.sh`). With `cluster_isolation_timeout` it also
+# stops while it sees too few to know (`quorum.sh`).
 # shellcheck source=programs/common.sh
 . "${0%/*}/common.sh"
 # shellcheck source=programs/control.sh
@@ -9,6 +10,10 @@
 . "$lib/server.sh"
 # shellcheck source=programs/peers.sh
 . "$lib/peers.sh"
+# shellcheck source=programs/quorum.sh
+. "$lib/quorum.sh"
+# shellcheck source=programs/contest.sh
+. "$lib/contest.sh"
 
 # Not while pgha is at work here: it looks for itself. But whoever holds the lock for longer does not keep a second primary
 # alive.
@@ -35,7 +40,11 @@ END
     fi
     case $system in '' | unknown) continue ;; esac
     own=${own:-$(position)}
-    if is_past "$system" "$timeline"; then with_lock give_up "$name" "$system" "$timeline" || :; fi
+    if is_past "$system" "$timeline"; then
+      with_lock give_up "$name" "$system" "$timeline" || :
+    elif [ "$system $timeline" = "$own" ]; then
+      contest "$name" "$address" "$system" "$timeline"
+    fi
   done <<END
 $answers
 END
@@ -56,13 +65,44 @@ give_up() { # NAME SYSTEM TIMELINE
   echo 'PostgreSQL is stopped'
 }
 
+# --- what commits wait for --------------------------------------------------------------------------------------------
+
+# Once this server is dead nobody else can tell it: its settings are its own. Read by `pgha failover`.
+record_synchronous() {
+  now=$(seconds)
+  [ "$now" -ge "$record_due" ] || return 0
+  record_due=$((now + 30))
+  synchronous=$(as_postgres env PGCONNECT_TIMEOUT=2 timeout 5 "$bin/psql" -XAtq -p "$port" -d postgres -f "$lib/synchronous.sql" 2>/dev/null) || return 0
+  case $synchronous in '{'*'}') keep_line synchronous "$synchronous" ;; esac
+}
+
+# --- two on one timeline ----------------------------------------------------------------------------------------------
+
+contest() { # NAME ADDRESS SYSTEM TIMELINE; $kind of answer
+  # shellcheck disable=SC2154 # find_winner sets it
+  if find_winner "$@"; then
+    [ "$winner" = "$me" ] || with_lock yield_to "$1" "$3" "$4" || :
+  elif [ "$kind" = primary ] && [ "$undecided" != "$1 $4" ]; then
+    undecided="$1 $4"
+    echo "$1 takes writes, too, on the same timeline $4, and it cannot be decided which of the two goes on, since one does not get an answer over SSH. Stop PostgreSQL on the one whose writes are to be given up, then: pgha rejoin INVENTORY NODE" >&2
+  fi
+}
+
+yield_to() { # NAME SYSTEM TIMELINE
+  if [ "$(position)" != "$2 $3" ] || [ -e "$guard_off" ] || is_standby; then return 0; fi
+  remember_outvoted "$@"
+  echo "PostgreSQL is being stopped: $1 takes writes, too, on the same timeline $3, and it is decided that $1 goes on. $advice"
+  stop_server
+  echo 'PostgreSQL is stopped'
+}
+
 # --- isolation --------------------------------------------------------------------------------------------------------
 
-# A primary that is cut off from all others cannot know whether one of them was promoted.
-# shellcheck disable=SC2154 # the host's values
+# A primary that is cut off cannot know whether another was promoted.
+# shellcheck disable=SC2154 # the host's values; is_cut_off sets the others
 stop_where_isolated() {
   now=$(seconds)
-  if reaches_somebody; then
+  if ! is_cut_off; then
     alone_since=
     return 0
   fi
@@ -73,52 +113,35 @@ stop_where_isolated() {
 }
 
 isolate() {
-  echo "PostgreSQL is being stopped: no other member has answered for $isolation_timeout s, and one of them may have been promoted. It is started as soon as one answers"
+  echo "PostgreSQL is being stopped: for $isolation_timeout s more of the other members and witness have been out of sight ($far) than in sight ($near), and one of them may have been promoted. It is started as soon as that is over"
   : >"$isolated"
   stop_server
 }
 
 # Whether it may run is the guard's to say.
 start_where_seen() {
-  reaches_somebody || return 0
-  echo 'another member answers: PostgreSQL is started'
+  ! is_cut_off || return 0
+  echo 'enough of the others are in sight: PostgreSQL is started'
   rm "$isolated"
   systemctl start --no-block "$unit" || :
 }
 
-# Whether another member's PostgreSQL says anything, or the witness's, or at least a member's host.
-reaches_somebody() {
-  answers=$(
-    while read -r name address port_there; do
-      [ "$name" = "$me" ] || answers "$address" "$port_there" &
-    done <<END
-$members${witness:+
-witness $witness}
-END
-    wait
-  )
-  [ -z "$answers" ] || return 0
-  ask_others || :
-  # Nothing of whoever has no cluster; of the others, a line each.
-  [ "$(printf '%s\n' "$places" | grep -c ' unknown ')" -lt "$(($(printf '%s\n' "$members" | wc -l) - 1))" ]
-}
-
-answers() { # ADDRESS PORT
-  code=0
-  "$bin/pg_isready" -q -t 2 -h "$1" -p "$2" || code=$?
-  case $code in 0 | 1) echo yes ;; esac
-}
-
 # ----------------------------------------------------------------------------------------------------------------------
 
-alone_since=
+alone_since='' undecided='' record_due=0
 while sleep 2; do
   if [ -e "$isolated" ]; then
-    start_where_seen
-    continue
+    # Somebody has started it, or it could not be stopped: it is looked at like any other.
+    if runs; then
+      rm "$isolated"
+    else
+      start_where_seen
+      continue
+    fi
   fi
   end_guard_off
   if [ -e "$guard_off" ] || ! runs || is_standby; then continue; fi
   if [ "$isolation_timeout" -gt 0 ]; then stop_where_isolated; fi
   look
+  record_synchronous || :
 done

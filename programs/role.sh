@@ -63,10 +63,6 @@ unpause() {
   rm -f "$paused"
 }
 
-literal() { # TEXT: what stands between the quotes of an SQL literal
-  printf '%s\n' "$1" | sed "s/'/''/g"
-}
-
 follow() { # NAME
   to=$(conninfo "$1")
   sql postgres "alter system set primary_conninfo = '$(literal "$to")'" \

@@ -13,6 +13,10 @@ sql() { # DATABASE STATEMENT…: as postgres, over the local socket
     timeout 10 "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -p "$port" -d "$database" "$@"
 }
 
+literal() { # TEXT: what stands between the quotes of an SQL literal
+  printf '%s\n' "$1" | sed "s/'/''/g"
+}
+
 is_writable() { [ "$(sql postgres 'select not pg_is_in_recovery()' 2>/dev/null)" = t ]; }
 
 # Whether a server has the data directory open, and its process in $pid. The process is looked at: after a crash the number in

@@ -27,6 +27,7 @@ if [ -e "$state/starting-again" ]; then exit 0; fi
 end_guard_off
 if [ -e "$guard_off" ]; then
   echo "$guard_off is there: whether another member is the primary is not asked"
+  rm -f "$kept/outvoted"
   exit 0
 fi
 read -r own_system own_timeline <<END
@@ -35,8 +36,8 @@ END
 # PostgreSQL itself says what is wrong with such a control file.
 [ "$own_timeline" ] || exit 0
 
-# shellcheck disable=SC2154 # was_replaced sets them
-if was_replaced "$own_system" "$own_timeline"; then refuse "$replaced_by" "$replaced_on"; fi
+# shellcheck disable=SC2154 # they set them
+if was_replaced "$own_system" "$own_timeline" || was_outvoted "$own_system" "$own_timeline"; then refuse "$replaced_by" "$replaced_on"; fi
 
 # After a power cut the others may only be booting: this host is, too.
 tries=0

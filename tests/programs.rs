@@ -3,6 +3,8 @@
 
 #[path = "programs/asking.rs"]
 mod asking;
+#[path = "programs/contest.rs"]
+mod contest;
 #[path = "programs/copy.rs"]
 mod copy;
 #[path = "programs/failover.rs"]
@@ -19,6 +21,8 @@ mod links;
 mod others;
 #[path = "programs/pooler.rs"]
 mod pooler;
+#[path = "programs/quorum.rs"]
+mod quorum;
 #[path = "programs/rejoin.rs"]
 mod rejoin;
 #[path = "programs/switchover.rs"]

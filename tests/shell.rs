@@ -274,6 +274,7 @@ fn what_a_host_is_asked_is_sound_on_every_release() {
     let failover = Intent::Failover(Failover {
         candidate: None,
         fenced_by: None,
+        without: Vec::new(),
     });
     let returning = Intent::Returning(Returning {
         member: "node3".to_owned(),

@@ -21,6 +21,10 @@ pub struct Arguments {
     /// How it was made sure that a primary whose host does not answer takes no writes; kept with the run
     #[arg(long, value_name = "TEXT")]
     fenced_by: Option<String>,
+    /// A member that does not answer, and of which it was made sure that it takes no writes; may be repeated. Needed where no
+    /// majority of members and witness is in reach
+    #[arg(long, value_name = "NODE", value_delimiter = ',')]
+    without: Vec<String>,
     #[command(flatten)]
     manner: Manner,
 }
@@ -32,8 +36,8 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let manner = &arguments.manner;
     let mut common = manner.brief(&arguments.inventory, FAILOVER);
-    if let Some(to) = &arguments.to {
-        common.inputs.load()?.member(to)?;
+    for named in arguments.to.iter().chain(&arguments.without) {
+        common.inputs.load()?.member(named)?;
     }
     if arguments
         .fenced_by
@@ -47,6 +51,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     common.intent = Intent::Failover(Failover {
         candidate: arguments.to.clone(),
         fenced_by: arguments.fenced_by,
+        without: arguments.without,
     });
     let ended = converge(&common, None, manner.mode()).await?;
     if !ended.changes && arguments.to.as_ref() != Some(&ended.primary) {

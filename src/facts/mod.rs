@@ -3,6 +3,7 @@
 mod bare;
 mod database;
 mod instance;
+pub mod marks;
 mod parse;
 mod path;
 mod places;

@@ -19,6 +19,9 @@ pub struct Failover {
     /// How somebody made sure that an old primary whose host does not answer takes no writes.
     #[serde(default)]
     pub fenced_by: Option<String>,
+    /// Members out of reach of which somebody made sure that none takes writes.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// How far a standby has got: its timeline, and the end of what it has received or replayed. After a start it has received

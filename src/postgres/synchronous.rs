@@ -35,7 +35,7 @@ impl Synchronous {
                 Token::Mark('('),
                 list @ ..,
                 Token::Mark(')'),
-            ] => (count.parse().ok()?, list),
+            ] => (count.parse().ok().filter(|count| *count > 0)?, list),
             _ if method => return None,
             list => (1, list),
         };
@@ -49,6 +49,17 @@ impl Synchronous {
             .collect::<Option<Vec<String>>>()?;
         // One name more than commas.
         (list.len() % 2 == 1).then_some(Self { count, names })
+    }
+
+    /// Each name once, as it was first written.
+    pub fn distinct(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for name in &self.names {
+            if !found.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                found.push(name);
+            }
+        }
+        found
     }
 
     /// Whether a standby with this `application_name` is among them. PostgreSQL does not look at case.
@@ -134,6 +145,12 @@ mod tests {
     }
 
     #[test]
+    fn a_name_counts_once() {
+        let names = Synchronous::parse(r#"ANY 2 (node2, Node2, "NODE2", node3)"#).unwrap();
+        assert_eq!(names.distinct(), ["node2", "node3"]);
+    }
+
+    #[test]
     fn nothing_to_wait_for_or_not_to_be_read() {
         for text in [
             "",
@@ -149,6 +166,7 @@ mod tests {
             "a-b",
             "\"a",
             "FIRST (a)",
+            "FIRST 0 (a)",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

@@ -8,7 +8,7 @@ use super::postgresql_server::stop;
 use super::programs::REJOIN;
 use super::standby_rejoin::{Lost, decide, wal_probe};
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Instance, Probe, Saved};
+use crate::facts::{Facts, Instance, Probe, Saved, marks};
 use crate::plan::{Action, Shown};
 use crate::postgres::timeline::{Stretch, Switch};
 use crate::problem::Problem;
@@ -41,7 +41,9 @@ impl Resource for DivergedWal {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe(), wal_probe(view)]
+        let mut probes = vec![view.cluster_probe(), wal_probe(view)];
+        probes.extend(marks::probes());
+        probes
     }
 
     /// What it has can be told once it is stopped.

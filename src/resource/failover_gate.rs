@@ -1,11 +1,13 @@
 //! `failover_gate`: nothing forbids that this standby takes a dead primary's place, and what may be lost by it is told before.
 
+mod loss;
+mod quorum;
+
 use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
-use crate::plan::{Failover, Intent, place, reached};
-use crate::postgres::synchronous::Synchronous;
+use crate::plan::{Failover, Intent, place};
 use crate::problem::Problem;
 use crate::words::list;
 
@@ -19,7 +21,11 @@ impl Resource for FailoverGate {
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
-        vec![view.cluster_probe()]
+        vec![
+            view.cluster_probe(),
+            Probe::Unit(view.unit()),
+            Probe::Content(loss::RECORD.to_owned()),
+        ]
     }
 
     fn refusals(&self, view: &View<'_>) -> Vec<Problem> {
@@ -39,6 +45,7 @@ impl Resource for FailoverGate {
                 ))
             })
             .collect();
+        found.extend(quorum::refusals(view, failover));
         let unseen = unseen(view);
         if unseen.is_empty() || failover.fenced_by.is_some() {
             return found;
@@ -68,9 +75,10 @@ impl Resource for FailoverGate {
         };
         let topology = view.topology;
         let mut told = vec![match &topology.outgoing {
-            Some(dead) => loss(view, dead),
+            Some(dead) => loss::told(view, dead),
             None => furthest(view),
         }];
+        told.extend(quorum::warning(view));
         let dead = topology.outgoing.as_ref();
         let dead = dead.and_then(|dead| Some((dead, view.world.get(dead)?.server.untold()?)));
         if let Some((dead, untold)) = dead {
@@ -153,43 +161,5 @@ fn furthest(view: &View<'_>) -> String {
     format!(
         "there are only standbys, and it is not known who was the primary: of those that answer `{}` is the furthest, at {at}",
         view.host
-    )
-}
-
-/// What may be lost. A commit that waited for `k` of `n` standbys is on one of those that answer if fewer than `k` do not;
-/// and the successor has all that any of those has.
-fn loss(view: &View<'_>, dead: &str) -> String {
-    let Some(server) = view.server() else {
-        return String::new();
-    };
-    let raw = |name: &str| {
-        server
-            .settings
-            .get(name)
-            .map(|setting| setting.raw.as_str())
-    };
-    let waits = raw("synchronous_commit").is_none_or(|level| !matches!(level, "off" | "local"));
-    let names = raw("synchronous_standby_names").and_then(Synchronous::parse);
-    if let Some(synchronous) = names.filter(|_| waits) {
-        let others = view.topology.members.iter();
-        let others =
-            others.filter(|member| member.name != dead && synchronous.includes(&member.name));
-        let (answer, missing): (Vec<_>, Vec<_>) = others.partition(|member| {
-            let server = view
-                .world
-                .get(&member.name)
-                .and_then(|facts| facts.server.answers());
-            server.is_some_and(|server| server.in_recovery && reached(server).1.0 > 0)
-        });
-        if !answer.is_empty() && missing.len() < synchronous.count {
-            return format!(
-                "nothing that was acknowledged is lost, unless a session asked not to wait: replication is synchronous, and `{}` has all that those have who answer",
-                view.host
-            );
-        }
-    }
-    format!(
-        "what `{dead}` wrote after {}, and nobody who answers got, is not in the cluster any more; how much that is, is known when it comes back (`pgha rejoin`)",
-        place(server)
     )
 }

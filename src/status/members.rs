@@ -208,12 +208,16 @@ impl<'a> Members<'a> {
             )),
         }
         for member in &self.all {
-            if member.seen.is_err() || member.server().is_some() {
+            let Ok(facts) = member.seen else { continue };
+            if facts.server.answers().is_some() {
                 continue;
             }
             let name = member.name;
+            let remembered = why_stopped(facts).filter(|_| !member.is_starting());
             problems.push(if let Some(untold) = member.untold() {
                 does_not_tell(name, untold)
+            } else if let Some(why) = remembered {
+                format!("PostgreSQL on `{name}` stays stopped: {why} (hint: `pgha rejoin INVENTORY {name}` brings it back as a standby)")
             } else if !member.is_installed() {
                 format!("`{name}` holds no PostgreSQL cluster")
             } else if member.is_starting() {
@@ -255,6 +259,20 @@ fn does_not_tell(name: &str, untold: &Untold) -> String {
         untold.why
     ));
     told(name, &problem)
+}
+
+/// What a former primary's host remembers.
+fn why_stopped(facts: &Facts) -> Option<String> {
+    let replaced = facts
+        .replaced()
+        .map(|mark| format!("`{}` was promoted, on timeline {}", mark.by, mark.timeline));
+    replaced.or_else(|| {
+        let mark = facts.outvoted()?;
+        Some(format!(
+            "`{}` took writes on the same timeline {}, too, and goes on",
+            mark.by, mark.timeline
+        ))
+    })
 }
 
 /// `host:port`, with brackets around an IPv6 address.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::{Probe, Probes, Release};
+use crate::facts::{Probe, Probes, Release, marks};
 use crate::inventory::Inventory;
 
 /// The hosts that have a part in the cluster, in the inventory's order.
@@ -55,6 +55,7 @@ fn of(inventory: &Inventory, host: &str, release: Release) -> Probes {
             },
             Probe::Unit(server_unit(inventory, release)),
         ]);
+        probes.extend(marks::probes());
     }
     if inventory.is_in(host, "pgbouncer") {
         probes.extend([

@@ -609,9 +609,12 @@ fn every_host_is_asked_for_its_part() {
     assert_eq!(hosts, ["node1", "node2", "node3", "pooler1", "watcher"]);
     let unit = |name: &str| Probe::Unit(name.into());
     let path = |path: &str| Probe::Path(path.into());
+    let [replaced, outvoted] = facts::marks::probes();
     assert_eq!(
         questions["node3"][&Release::Debian13],
         [
+            replaced,
+            outvoted,
             Probe::Cluster {
                 version: 17,
                 data_directory: "/var/lib/postgresql/17/main".into(),
@@ -631,4 +634,63 @@ fn every_host_is_asked_for_its_part() {
         questions["pooler1"][&Release::Debian12],
         [Probe::Pooler(6432), unit("pgbouncer"), unit("pgha-follow")].into()
     );
+}
+
+/// A former primary says why it is stopped, as long as its data are not past that.
+#[test]
+fn a_former_primary_says_who_took_its_place() {
+    let mark = |file: &str, holds: &str, signal: bool| {
+        let told = assessed(|world| {
+            stop(world, "node3");
+            let facts = world.get_mut("node3").unwrap().as_mut().unwrap();
+            facts.data.as_mut().unwrap().standby_signal = signal;
+            let path = facts::Path::File {
+                mode: "0644".into(),
+                owner: "root".into(),
+                group: "root".into(),
+                modified: facts::Time::At(1.0),
+                sha256: None,
+                witness: None,
+                content: Some(holds.into()),
+            };
+            facts.paths.insert(format!("/var/lib/pgha/{file}"), path);
+        });
+        let of_it = |told: &&String| told.contains("PostgreSQL on `node3`");
+        told.problems.iter().find(of_it).cloned().unwrap()
+    };
+    let world = healthy();
+    let data = world["node3"].as_ref().unwrap().data.as_ref().unwrap();
+    let system = data.system_identifier.clone().unwrap();
+    let stopped = "PostgreSQL on `node3` is stopped";
+    for (file, name, timeline, expected) in [
+        (
+            "replaced",
+            &system,
+            3,
+            "`node1` was promoted, on timeline 3",
+        ),
+        ("replaced", &system, 2, ""),
+        (
+            "outvoted",
+            &system,
+            2,
+            "`node1` took writes on the same timeline 2, too, and goes on",
+        ),
+        ("outvoted", &system, 1, ""),
+        ("outvoted", &"8".to_owned(), 2, ""),
+    ] {
+        let told = mark(file, &format!("node1 {name} {timeline}\n"), false);
+        let expected = match expected {
+            "" => stopped.to_owned(),
+            why => format!(
+                "PostgreSQL on `node3` stays stopped: {why} (hint: `pgha rejoin INVENTORY node3` brings it back as a standby)"
+            ),
+        };
+        assert_eq!(told, expected, "{file} {timeline}");
+    }
+    assert_eq!(
+        mark("outvoted", &format!("node1 {system} 2\n"), true),
+        stopped
+    );
+    assert_eq!(mark("outvoted", "node1\n", false), stopped);
 }

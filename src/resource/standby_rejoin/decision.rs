@@ -78,7 +78,8 @@ pub fn decide(view: &View<'_>) -> Result<Option<Decision>, Problem> {
         )));
     }
     let position = view.primary_server().and_then(|server| server.position);
-    let lost = match (own.rewinding, own.fork(theirs)) {
+    let twin = view.facts().outvoted().is_some();
+    let lost = match (own.rewinding, own.fork(theirs, twin)) {
         // It was saved and agreed to before the rewind began.
         (true, _) => Lost::Nothing,
         // What it has comes from the primary, though this may have been asked a moment later, and have more by then.
@@ -98,6 +99,12 @@ pub fn decide(view: &View<'_>) -> Result<Option<Decision>, Problem> {
     let (way, because) = match lost {
         _ if anew => (Way::Rebuild, "it was asked for".to_owned()),
         _ if own.rewinding => (Way::Rebuild, "a rewind of it did not end".to_owned()),
+        Lost::Unknown if twin => (
+            Way::Rebuild,
+            format!(
+                "`{primary}` took writes on the same timeline, and where the two part is not known"
+            ),
+        ),
         Lost::Unknown => (Way::Rebuild, "its log cannot be read".to_owned()),
         Lost::Nothing if own.last < theirs.oldest => (
             Way::Rebuild,
@@ -126,14 +133,15 @@ enum Fork {
 }
 
 impl Wal {
-    fn fork(&self, other: &Self) -> Fork {
+    /// A `twin` has taken writes on a timeline of the same number: one branch by their numbers, and two by what they hold.
+    fn fork(&self, other: &Self, twin: bool) -> Fork {
         let apart = |one: &Option<String>, two: &Option<String>| {
             one.is_some() && two.is_some() && one != two
         };
         match self.branch.fork(&other.branch) {
             Some(fork) => Fork::At(fork),
             // Promoted apart from each other, at the same place, to a timeline of the same number.
-            None if apart(&self.birth, &other.birth) => match self.branch.switches.last() {
+            None if twin || apart(&self.birth, &other.birth) => match self.branch.switches.last() {
                 Some(switch) => Fork::At(*switch),
                 None => Fork::Nowhere,
             },

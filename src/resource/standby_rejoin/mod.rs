@@ -16,7 +16,7 @@ use super::repmgrd::{stand_aside, stood_aside};
 use super::standby_clone::{copy, settle, settle_parts};
 use super::standby_upstream::overrides;
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Instance, Probe, Saved, Server, Slot, Wal};
+use crate::facts::{Facts, Instance, Probe, Saved, Server, Slot, Wal, marks};
 use crate::plan::{Action, Change, Op, Shown};
 use crate::postgres::lsn::Lsn;
 use crate::problem::{Kind, Problem};
@@ -35,6 +35,7 @@ impl Resource for StandbyRejoin {
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
         let mut probes = new_directory_probes(view);
         probes.push(wal_probe(view));
+        probes.extend(marks::probes());
         probes
     }
 
@@ -189,7 +190,13 @@ fn agreed(view: &View<'_>, decision: &Decision) -> Result<(), Problem> {
         Lost::Unknown if accepted => return Ok(()),
         Lost::Unknown => Problem::new(
             Kind::DataLoss,
-            format!("what it has and `{primary}` does not have cannot be counted: its log cannot be read"),
+            format!(
+                "what it has and `{primary}` does not have cannot be counted: {}",
+                match view.facts().outvoted() {
+                    Some(_) => "both took writes on one timeline, and where they part is not known",
+                    None => "its log cannot be read",
+                }
+            ),
         )
         .hint("its data directory is kept, unless `--discard`; `--accept-data-loss` goes on without what is in it"),
     };
