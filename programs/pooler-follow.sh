@@ -15,27 +15,45 @@ clients are led where they were before"
   rm -rf "$prepared"
 }
 
-# Acts where the primary has changed. It looks more often while there is none.
+# Acts where the primary has changed. It asks all members where there is reason to, and otherwise now and then.
 attend() {
   known='' missed=0 yielded=0 told=''
   while :; do
-    if look; then
+    # A switchover leads clients itself.
+    if [ -e "$armed" ]; then
+      :
+    elif look; then
       # shellcheck disable=SC2154 # find_primary sets them
       if [ "$primary" = "$known" ] || move "$primary"; then
         known=$primary missed=0
         remember "$primary" "$system" "$timeline"
-        sleep 2
+        "$lib/pooler-calm" "$address" "$port_there" || sleep 2
       fi
     else
       missed=$((missed + 1))
+      await_promotion
     fi
     sleep 0.2
   done
 }
 
+# Over connections that are kept a promotion is seen at once, and costs no login for each look. A look that follows is a
+# short one, and the next one patient. Where one takes writes and is not to be followed, each pooler waits for as long as makes
+# few logins of all.
+# shellcheck disable=SC2154 # the host's values
+await_promotion() {
+  # shellcheck disable=SC2046 # as words
+  news=$("$lib/await-news" 10 0.3 $(printf '%s\n' "$members" | cut -d ' ' -f 1)) || :
+  case $news in
+    *' primary') if [ "$missed" -gt 2 ]; then sleep "$((1 + poolers / 10))"; fi ;;
+    *) missed=0 ;;
+  esac
+}
+
 # A host that is gone takes all the time that a member has, and another one may be promoted meanwhile. So looks are short while
 # nobody takes writes; of those only a promotion counts, since somebody slow may be missing. Each tenth is for the slow, and
 # says in the journal why clients stay where they are.
+# shellcheck disable=SC2154 # find_primary sets what it finds
 look() {
   if [ $((missed % 10)) = 0 ]; then
     PGHA_PATIENCE=2
@@ -53,7 +71,10 @@ look() {
   PGHA_LIMIT=0.5
   export PGHA_LIMIT
   find_primary || return 1
-  is_promotion "$system" "$timeline"
+  if is_promotion "$system" "$timeline"; then return; fi
+  # Where it is there again, the next look is patient.
+  [ "$primary" != "$known" ] || missed=-1
+  return 1
 }
 
 # On a higher timeline than any before.

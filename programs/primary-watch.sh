@@ -20,8 +20,10 @@ with_lock() { # COMMAND ARGUMENT…
   )
 }
 
-# One look. A member that is up and does not tell by SQL, e.g. since no connection is free, is asked over SSH.
+# One look. A member that is up and does not tell by SQL, e.g. since no connection is free, is asked over SSH. Where one
+# could be another primary, it looks again soon.
 look() {
+  news='' looked=$(seconds)
   answers=$(PGHA_PATIENCE=2 "$lib/ask-members" 2>/dev/null) || return 0
   own=
   while read -r name address _ kind timeline system; do
@@ -33,6 +35,7 @@ END
     elif [ "$kind" != primary ]; then
       continue
     fi
+    news=uneasy
     case $system in '' | unknown) continue ;; esac
     own=${own:-$(position)}
     if is_past "$system" "$timeline"; then with_lock give_up "$name" "$system" "$timeline" || :; fi
@@ -111,13 +114,37 @@ answers() { # ADDRESS PORT
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-alone_since=
-while sleep 2; do
+# Waits until another member takes writes or is lost, or it is time to look in any case.
+await_news() {
+  limit=60
+  if [ "$isolation_timeout" -gt 0 ]; then
+    # Its own clock runs already.
+    [ -z "$alone_since" ] || return 0
+    limit=$((isolation_timeout / 4))
+  fi
+  if [ "$news" ]; then limit=5; fi
+  began=$(seconds)
+  # shellcheck disable=SC2086 # as words
+  said=$("$lib/await-news" "$limit" 1 $others 2>/dev/null) || :
+  news=${said:-$news}
+  # It has rested already.
+  if [ $(($(seconds) - began)) -ge 2 ]; then rest=0; fi
+}
+
+others=$(printf '%s\n' "$members" | while read -r name _; do [ "$name" = "$me" ] || echo "$name"; done)
+alone_since='' news=start looked=0 rest=2
+while sleep "$rest"; do
+  rest=2
   if [ -e "$isolated" ]; then
     start_where_seen
+    news=start
     continue
   fi
-  if [ -e "$data/standby.signal" ] || [ -e "$guard_off" ] || ! runs; then continue; fi
+  if [ -e "$data/standby.signal" ] || [ -e "$guard_off" ] || ! runs; then
+    news=start
+    continue
+  fi
   if [ "$isolation_timeout" -gt 0 ]; then stop_where_isolated; fi
-  look
+  if [ "$news" ] || [ $(($(seconds) - looked)) -ge 60 ]; then look; fi
+  await_news
 done

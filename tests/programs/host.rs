@@ -14,8 +14,8 @@ use tempfile::TempDir;
 pub const SHELLS: [&[&str]; 2] = [&["dash"], &["bash", "--posix"]];
 
 /// What the programs of all hosts read.
-const LIBRARIES: [&str; 8] = [
-    "common", "owner", "control", "server", "peers", "console", "role", "pooler",
+const LIBRARIES: [&str; 9] = [
+    "common", "owner", "control", "server", "peers", "asking", "console", "role", "pooler",
 ];
 
 /// The programs that a test answers for.

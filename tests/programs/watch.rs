@@ -28,6 +28,7 @@ flock() {{
 fn host(values: &str) -> Host {
     let host = Host::new();
     host.stub("lib/ask-members");
+    host.stub("lib/await-news");
     host.configure(&format!("{}{values}", looks(1)));
     host.control("77", 2, "in production");
     host.answer(
