@@ -1,5 +1,5 @@
 #!/bin/sh
-# Asks every member, all at the same time, what it is. A line each, `NAME ADDRESS PORT ANSWER`, the answer one of
+# Asks every member, or those that are named, all at the same time, what it is. A line each, `NAME ADDRESS PORT ANSWER`, the answer one of
 #
 #   primary TIMELINE SYSTEM   it takes writes; SYSTEM is the cluster's system identifier
 #   standby
@@ -19,7 +19,7 @@ exec </dev/null
 
 # The password file is postgres's.
 if [ "$uid" = 0 ]; then
-  as_postgres "$0"
+  as_postgres "$0" "$@"
   exit
 fi
 
@@ -76,7 +76,7 @@ ask() { # NAME ADDRESS PORT
 # shellcheck disable=SC2154 # the host's values
 {
   while read -r name address port; do
-    ask "$name" "$address" "$port" &
+    case " ${*:-$name} " in *" $name "*) ask "$name" "$address" "$port" & ;; esac
   done <<END
 $members
 END

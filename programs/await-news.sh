@@ -2,8 +2,8 @@
 # Waits until there is reason to ask who is the primary, for SECONDS at most: keeps a connection to each member that is named
 # and asks it every so many seconds what it is. Prints the reason,
 #
-#   NAME primary     it takes writes
-#   NAME lost        it has told, and does not any more
+#   NAME primary OTHER…    it takes writes; the others have told what they are, if there was time to
+#   NAME lost              it has told, and does not any more
 #
 # or nothing. It decides nothing: whoever waits for it asks `ask-members`.
 # shellcheck source=programs/common.sh
@@ -53,13 +53,15 @@ $members
 END
   wait
 } | {
-  told=' ' pids=''
+  told=' ' pids='' began=$(seconds)
   while read -r name kind pid; do
     case $kind in
       pid) pids="$pids $pid" ;;
       end) break ;;
       primary)
-        echo "$name primary"
+        # Who could have told by now, and has not, is silent.
+        if [ $(($(seconds) - began)) -lt 2 ]; then told=; fi
+        echo "$name primary$told"
         break
         ;;
       standby) case $told in *" $name "*) ;; *) told="$told$name " ;; esac ;;

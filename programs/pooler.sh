@@ -110,8 +110,8 @@ read_known() {
 
 # The member that takes writes, if clients may be led there: into $primary, $address, $port_there, $timeline and $system. Else
 # why not, into $errors.
-find_primary() {
-  apart "$lib/find-primary"
+find_primary() { # [NAME…]: of those alone
+  apart "$lib/find-primary" "$@"
   [ "$code" = 0 ] || return 1
   read -r primary address port_there timeline system <<END
 $out
