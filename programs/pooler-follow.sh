@@ -27,7 +27,7 @@ attend() {
       if [ "$primary" = "$known" ] || move "$primary"; then
         known=$primary missed=0
         remember "$primary" "$system" "$timeline"
-        "$lib/pooler-calm" "$address" "$port_there" || sleep 2
+        "$lib/pooler-calm" "$address" "$port_there" >/dev/null || sleep 2
       fi
     else
       missed=$((missed + 1))

@@ -11,6 +11,8 @@ mod guard;
 mod host;
 #[path = "programs/links.rs"]
 mod links;
+#[path = "programs/news.rs"]
+mod news;
 #[path = "programs/others.rs"]
 mod others;
 #[path = "programs/pooler.rs"]

@@ -322,7 +322,10 @@ fn the_timer_of_the_candidate_asks_before_it_promotes() {
         ] {
             host.reset();
             let other = if asks == 59 { 60 } else { 1000 };
-            let found = format!("[ \"$(grep -c '^ssh ' \"$root/log\")\" -ge {} ] || exit 1; echo node3 172.30.7.13 5432 2 77", other - 1);
+            let found = format!(
+                "[ \"$(grep -c '^ssh ' \"$root/log\")\" -ge {} ] || exit 1; echo node3 172.30.7.13 5432 2 77",
+                other - 1
+            );
             host.answer("find-primary", &found);
             host.remove("promoted");
             host.write("state/armed", "");
