@@ -44,6 +44,7 @@ at_the_end() {
   echo '- end'
 }
 
+began=$(seconds)
 {
   beside at_the_end
   while read -r name address port; do
@@ -53,7 +54,7 @@ $members
 END
   wait
 } | {
-  told=' ' pids='' began=$(seconds)
+  told=' ' pids=''
   while read -r name kind pid; do
     case $kind in
       pid) pids="$pids $pid" ;;

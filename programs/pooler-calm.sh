@@ -45,13 +45,14 @@ at_the_end() {
   echo 'time end'
 }
 
+began=$(seconds)
 {
   beside at_the_end
   beside watch_servers
   beside watch_primary
   wait
 } | {
-  pids='' most=0 broken='' began=$(seconds)
+  pids='' most=0 broken=''
   while read -r name value pid; do
     case $name,$value in
       -,pid) pids="$pids $pid" ;;
