@@ -1,5 +1,5 @@
 #!/bin/sh
-# Asks every member, all at the same time, what it is. A line each, `NAME ADDRESS PORT ANSWER`, the answer one of
+# Asks every member, or those that are named, all at the same time, what it is. A line each, `NAME ADDRESS PORT ANSWER`, the answer one of
 #
 #   primary TIMELINE SYSTEM   it takes writes; SYSTEM is the cluster's system identifier
 #   standby
@@ -13,11 +13,13 @@
 # Every program that wants to know who is the primary asks here. Exit code: 0, or 2 where it could not ask.
 # shellcheck source=programs/common.sh
 . "${0%/*}/common.sh"
+# shellcheck source=programs/asking.sh
+. "$lib/asking.sh"
 exec </dev/null
 
 # The password file is postgres's.
 if [ "$uid" = 0 ]; then
-  as_postgres "$0"
+  as_postgres "$0" "$@"
   exit
 fi
 
@@ -26,15 +28,8 @@ patience=${PGHA_PATIENCE:-3}
 # The same in all, whatever it does, and with a fraction if need be.
 limit=${PGHA_LIMIT:-$((patience + 2))}
 
-# shellcheck disable=SC2154 # the host's values
-if [ ! -r "$watch_passfile" ]; then
-  echo "$watch_passfile cannot be read" >&2
-  exit 2
-fi
-
-find_psql
-if [ ! -x "$psql" ]; then
-  echo 'there is no psql' >&2
+if ! can_ask; then
+  echo "$errors" >&2
   exit 2
 fi
 
@@ -43,16 +38,11 @@ question="select case when pg_is_in_recovery() then 'standby' else 'primary '
     || ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint || ' ' || system_identifier end
   from pg_control_system()"
 
-# With a plain environment: nothing of the caller's, e.g. PGHOSTADDR, leads elsewhere. `timeout` is for a member that accepts
-# the connection and says nothing more.
-bounded() { # COMMAND ARGUMENT…
-  env -i PATH="$PATH" LC_ALL="$LC_ALL" PGPASSFILE="$watch_passfile" PGCONNECT_TIMEOUT="$patience" PGAPPNAME=find-primary \
-    timeout -k 1 "$limit" "$@"
-}
-
+# `timeout` is for a member that accepts the connection and says nothing more.
+# shellcheck disable=SC2154 # the host's values
 ask() { # NAME ADDRESS PORT
   began=$(seconds)
-  apart bounded "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question"
+  apart plainly timeout -k 1 "$limit" "$psql" -wXAtq -h "$2" -p "$3" -U "$watch_user" -d postgres -c "$question"
   answer=$(printf '%s\n' "$out" | head -n 1)
   # Whoever reads it compares numbers.
   case $answer in 'primary '*[!0-9\ ]* | 'primary '*' '*' '*) answer= ;; esac
@@ -69,7 +59,7 @@ ask() { # NAME ADDRESS PORT
           # One that took its time gave no answer, and would take as long again.
           if [ $(($(seconds) - began)) -lt $((patience - 1)) ]; then
             code=0
-            bounded "${psql%/*}/pg_isready" -q -t "$patience" -h "$2" -p "$3" || code=$?
+            is_ready "$2" "$3" || code=$?
             # 0 is “takes connections”, also where none is free; 1 “refuses them for now”.
             case $code in 0 | 1) kind=there ;; esac
           fi
@@ -86,7 +76,7 @@ ask() { # NAME ADDRESS PORT
 # shellcheck disable=SC2154 # the host's values
 {
   while read -r name address port; do
-    ask "$name" "$address" "$port" &
+    case " ${*:-$name} " in *" $name "*) ask "$name" "$address" "$port" & ;; esac
   done <<END
 $members
 END

@@ -82,11 +82,19 @@ end_as_outgoing() {
   start_again
 }
 
+# It asks for as long as nobody else takes writes: only that host knows whether this server is to be the primary, and it may
+# come back after hours.
 # shellcheck disable=SC2154 # the host's values
 end_as_candidate() { # OUTGOING
   tries=0
-  until is_writable || [ "$tries" -ge 120 ]; do
+  until is_writable; do
     tries=$((tries + 1))
+    if [ $((tries % 20)) = 0 ]; then
+      if found=$("$lib/find-primary" 2>/dev/null) && [ "${found%% *}" != "$me" ]; then break; fi
+      unlock
+      sleep 10
+      lock
+    fi
     decided=0
     ssh_to "$1" "$lib/switchover" decided "$me" || decided=$?
     case $decided in

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the member that takes writes, `NAME ADDRESS PORT TIMELINE SYSTEM`, whoever promoted it. It needs nothing of pgha's
-# but what is in its folder.
+# but what is in its folder. With names, of those members alone.
 #
 # Of several it is the one on the highest timeline: a promotion begins a new one, so the others are former primaries.
 #
@@ -9,7 +9,7 @@
 # shellcheck source=programs/common.sh
 . "${0%/*}/common.sh"
 
-answers=$("$lib/ask-members") || exit 2
+answers=$("$lib/ask-members" "$@") || exit 2
 
 highest=0 found='' others='' systems='' untold=''
 while read -r name address port kind timeline system; do

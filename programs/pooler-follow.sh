@@ -15,27 +15,48 @@ clients are led where they were before"
   rm -rf "$prepared"
 }
 
-# Acts where the primary has changed. It looks more often while there is none.
+# Acts where the primary has changed. It asks all members where there is reason to, and otherwise now and then.
 attend() {
-  known='' missed=0 yielded=0 told=''
+  known='' missed=0 yielded=0 told='' telling=''
   while :; do
-    if look; then
+    # A switchover leads clients itself.
+    if [ -e "$armed" ]; then
+      :
+    elif look; then
       # shellcheck disable=SC2154 # find_primary sets them
       if [ "$primary" = "$known" ] || move "$primary"; then
         known=$primary missed=0
         remember "$primary" "$system" "$timeline"
-        sleep 2
+        "$lib/pooler-calm" "$address" "$port_there" >/dev/null || sleep 2
       fi
     else
       missed=$((missed + 1))
+      await_promotion
     fi
     sleep 0.2
   done
 }
 
+# Over connections that are kept a promotion is seen at once, and costs no login for each look. A look that follows is a
+# short one. Where one takes writes and is not to be followed, each pooler waits for as long as makes few logins of all.
+# shellcheck disable=SC2154 # the host's values
+await_promotion() {
+  # shellcheck disable=SC2046 # as words
+  news=$("$lib/await-news" "$((10 + poolers / 2))" 0.25 $(printf '%s\n' "$members" | cut -d ' ' -f 1)) || :
+  telling=
+  case $news in
+    *' primary'*)
+      case $news in *' primary '?*) telling="${news%% *} ${news#* primary }" ;; esac
+      if [ "$missed" -gt 2 ]; then sleep "$((1 + poolers / 10))"; fi
+      ;;
+    *) missed=0 ;;
+  esac
+}
+
 # A host that is gone takes all the time that a member has, and another one may be promoted meanwhile. So looks are short while
-# nobody takes writes; of those only a promotion counts, since somebody slow may be missing. Each tenth is for the slow, and
-# says in the journal why clients stay where they are.
+# nobody takes writes, and leave out who is silent; of those only a promotion counts, since somebody slow may be missing. Each
+# tenth is for the slow, and says in the journal why clients stay where they are.
+# shellcheck disable=SC2154 # find_primary sets what it finds
 look() {
   if [ $((missed % 10)) = 0 ]; then
     PGHA_PATIENCE=2
@@ -52,8 +73,12 @@ look() {
   fi
   PGHA_LIMIT=0.5
   export PGHA_LIMIT
-  find_primary || return 1
-  is_promotion "$system" "$timeline"
+  # shellcheck disable=SC2086 # as words
+  find_primary $telling || return 1
+  if is_promotion "$system" "$timeline"; then return; fi
+  # Where it is there again, the next look is patient.
+  [ "$primary" != "${known_name:-}" ] || missed=-1
+  return 1
 }
 
 # On a higher timeline than any before.

@@ -108,11 +108,12 @@ read_known() {
   [ -e "$known_primary" ] && read -r known_system known_timeline known_name <"$known_primary"
 }
 
-# The member that takes writes, if clients may be led there: into $primary, $timeline and $system. Else why not, into $errors.
-find_primary() {
-  apart "$lib/find-primary"
+# The member that takes writes, if clients may be led there: into $primary, $address, $port_there, $timeline and $system. Else
+# why not, into $errors.
+find_primary() { # [NAME…]: of those alone
+  apart "$lib/find-primary" "$@"
   [ "$code" = 0 ] || return 1
-  read -r primary _ _ timeline system <<END
+  read -r primary address port_there timeline system <<END
 $out
 END
   allowed "$primary" "$system" "$timeline"

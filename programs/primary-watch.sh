@@ -25,8 +25,10 @@ with_lock() { # COMMAND ARGUMENT…
   )
 }
 
-# One look. A member that is up and does not tell by SQL, e.g. since no connection is free, is asked over SSH.
+# One look. A member that is up and does not tell by SQL, e.g. since no connection is free, is asked over SSH. Where one
+# could be another primary, it looks again soon.
 look() {
+  news='' looked=$(seconds)
   answers=$(PGHA_PATIENCE=2 "$lib/ask-members" 2>/dev/null) || return 0
   own=
   while read -r name address _ kind timeline system; do
@@ -38,6 +40,7 @@ END
     elif [ "$kind" != primary ]; then
       continue
     fi
+    news=uneasy
     case $system in '' | unknown) continue ;; esac
     own=${own:-$(position)}
     if is_past "$system" "$timeline"; then
@@ -128,20 +131,44 @@ start_where_seen() {
 
 # ----------------------------------------------------------------------------------------------------------------------
 
-alone_since='' undecided='' record_due=0
-while sleep 2; do
+# Waits until another member takes writes or is lost, or it is time to look in any case.
+await_news() {
+  limit=30
+  if [ "$isolation_timeout" -gt 0 ]; then
+    # Its own clock runs already.
+    [ -z "$alone_since" ] || return 0
+    limit=$((isolation_timeout / 4))
+  fi
+  if [ "$news" ]; then limit=5; fi
+  began=$(seconds)
+  # shellcheck disable=SC2086 # as words
+  said=$("$lib/await-news" "$limit" 1 $others 2>/dev/null) || :
+  news=${said:-$news}
+  # It has rested already.
+  if [ $(($(seconds) - began)) -ge 2 ]; then rest=0; fi
+}
+
+others=$(printf '%s\n' "$members" | while read -r name _; do [ "$name" = "$me" ] || echo "$name"; done)
+alone_since='' undecided='' record_due=0 news=start looked=0 rest=2
+while sleep "$rest"; do
+  rest=2
   if [ -e "$isolated" ]; then
     # Somebody has started it, or it could not be stopped: it is looked at like any other.
     if runs; then
       rm "$isolated"
     else
       start_where_seen
+      news=start
       continue
     fi
   fi
   end_guard_off
-  if [ -e "$guard_off" ] || ! runs || is_standby; then continue; fi
+  if [ -e "$guard_off" ] || ! runs || is_standby; then
+    news=start
+    continue
+  fi
   if [ "$isolation_timeout" -gt 0 ]; then stop_where_isolated; fi
-  look
+  if [ "$news" ] || [ $(($(seconds) - looked)) -ge 60 ]; then look; fi
   record_synchronous || :
+  await_news
 done

@@ -39,9 +39,9 @@ END
 # shellcheck disable=SC2154 # they set them
 if was_replaced "$own_system" "$own_timeline" || was_outvoted "$own_system" "$own_timeline"; then refuse "$replaced_by" "$replaced_on"; fi
 
-# After a power cut the others may only be booting: this host is, too.
+# After a power cut the others may only be booting: this host is, too. systemd says so for as long as anything hangs.
 tries=0
-until ask_others || [ "$tries" -ge 10 ] || [ "$(systemctl is-system-running)" != starting ]; do
+until ask_others || [ "$tries" -ge 10 ] || [ "$(seconds)" -ge 120 ] || [ "$(systemctl is-system-running)" != starting ]; do
   tries=$((tries + 1))
   sleep 1
 done

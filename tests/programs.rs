@@ -17,6 +17,8 @@ mod host;
 mod instance;
 #[path = "programs/links.rs"]
 mod links;
+#[path = "programs/news.rs"]
+mod news;
 #[path = "programs/others.rs"]
 mod others;
 #[path = "programs/pooler.rs"]

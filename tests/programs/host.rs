@@ -14,9 +14,9 @@ use tempfile::TempDir;
 pub const SHELLS: [&[&str]; 2] = [&["dash"], &["bash", "--posix"]];
 
 /// What the programs of all hosts read.
-const LIBRARIES: [&str; 10] = [
-    "common", "owner", "control", "server", "peers", "quorum", "contest", "console", "role",
-    "pooler",
+const LIBRARIES: [&str; 11] = [
+    "common", "owner", "control", "server", "peers", "quorum", "contest", "asking", "console",
+    "role", "pooler",
 ];
 
 /// The programs that a test answers for.

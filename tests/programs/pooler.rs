@@ -41,6 +41,10 @@ fn line(node: u32) -> String {
 fn host(turns: u32, values: &str) -> Host {
     let host = Host::new();
     host.stub("lib/find-primary");
+    // There is always reason to look.
+    host.stub("lib/pooler-calm");
+    host.stub("lib/await-news");
+    host.answer("await-news", "echo node2 primary");
     host.configure(&format!(
         r#"
 turns=0

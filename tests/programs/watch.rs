@@ -31,6 +31,7 @@ flock() {{
 fn host(values: &str) -> Host {
     let host = Host::new();
     host.stub("lib/ask-members");
+    host.stub("lib/await-news");
     host.configure(&format!("{}{values}", looks(1)));
     host.control("77", 2, "in production");
     host.answer(
@@ -337,4 +338,58 @@ fn stops_a_primary_that_has_been_cut_off_for_so_long() {
         look("and then it lasts", 5, 20, again, true);
         table.end();
     });
+}
+
+// --- when it looks ---
+
+/// It logs in to nobody while there is no news, but once a minute.
+#[test]
+fn looks_where_there_is_news_and_once_a_minute() {
+    let host = host("");
+    by_sql(&host, "standby");
+    for shell in SHELLS {
+        for (case, news, turns, looks_expected) in [
+            ("no news", "", 5, 1),
+            // 10 s go by in each turn.
+            ("for two minutes", "", 13, 3),
+            ("one takes writes", "echo node2 primary", 5, 5),
+            (
+                "one is lost, once",
+                "[ \"$(grep -c await-news \"$root/log\")\" != 3 ] || echo node2 lost",
+                5,
+                2,
+            ),
+        ] {
+            host.configure(&looks(turns));
+            host.answer("await-news", news);
+            host.reset();
+            host.seems_to_run();
+            let said = host.run(shell, "primary-watch", &[]);
+            let log = host.log();
+            let asked = log.matches("ask-members").count();
+            let waited = log.matches("await-news 60 1 node2 node3").count();
+            assert_eq!(
+                (said.code, asked, waited),
+                (Some(0), looks_expected, turns as usize),
+                "{case}, {shell:?}: {log}"
+            );
+        }
+        // Where another could be the primary, it does not wait for news.
+        host.configure(&looks(4));
+        host.answer("await-news", "");
+        for (node2, asks) in [("there zu viele", 4), ("primary 1 77", 4), ("silent", 1)] {
+            by_sql(&host, node2);
+            host.reset();
+            host.seems_to_run();
+            host.run(shell, "primary-watch", &[]);
+            assert_eq!(host.log().matches("ask-members").count(), asks, "{node2}");
+        }
+        by_sql(&host, "standby");
+        // Who is no primary keeps no connection.
+        host.reset();
+        host.seems_to_run();
+        host.write("data/standby.signal", "");
+        host.run(shell, "primary-watch", &[]);
+        assert_eq!(host.log(), "", "{shell:?}");
+    }
 }

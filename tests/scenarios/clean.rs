@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::lab::Lab;
 use crate::moment;
 
-/// Prints what should not be there: nothing. A `psql` with a statement ends by itself, and hosts ask all the time; one that
-/// is only beginning or ending has no arguments.
+/// Prints what should not be there: nothing. A `psql` with a statement ends by itself, and hosts ask all the time, some over
+/// connections that they keep; one that is only beginning or ending has no arguments.
 const LEFT: &str = "
 ls -d /run/pgha?* /run/pgha/* /var/lib/pgha/repmgrd-paused /var/lib/pgha/handed-to /var/lib/pgha/rewinding /var/lib/postgresql/*/*.pgha-* 2>/dev/null | grep -vx /run/pgha/lock
 systemctl list-units --all --plain --no-legend 'pgha*' | grep -v -e '^pgha-follow.service ' -e '^pgha-guard.service '
-ps -C psql -o stat=,args= | grep -v -e ^Z -e ' -[A-Za-z]*c ' -e ' \\[psql\\]$'";
+ps -C psql -o stat=,args= | grep -v -e ^Z -e ' -[A-Za-z]*c ' -e 'lib/pgha/[a-z-]*\\.sql$' -e ' \\[psql\\]$'";
 
 /// Prints what repmgr does not find in order, and whether its daemon is paused: nothing.
 const REPMGR: &str = "
