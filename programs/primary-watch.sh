@@ -75,7 +75,7 @@ record_synchronous() {
   now=$(seconds)
   [ "$now" -ge "$record_due" ] || return 0
   record_due=$((now + 30))
-  synchronous=$(as_postgres env PGCONNECT_TIMEOUT=2 timeout 5 "$bin/psql" -XAtq -p "$port" -d postgres -f "$lib/synchronous.sql" 2>/dev/null) || return 0
+  synchronous=$(as_postgres env PGCONNECT_TIMEOUT=2 PGOPTIONS="$session" timeout 5 "$bin/psql" -XAtq -p "$port" -d postgres -f "$lib/synchronous.sql" 2>/dev/null) || return 0
   case $synchronous in '{'*'}') keep_line synchronous "$synchronous" ;; esac
 }
 

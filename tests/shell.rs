@@ -137,7 +137,7 @@ fn every_file_is_sound() {
 }
 
 /// Text that asks PostgreSQL without the settings of a session of pgha's own, and why it may.
-const OTHER_SESSIONS: [(&str, &str, &str); 4] = [
+const OTHER_SESSIONS: [(&str, &str, &str); 5] = [
     (
         "src/shell/psql.sh",
         "exec timeout \"$limit\" psql ",
@@ -150,6 +150,11 @@ const OTHER_SESSIONS: [(&str, &str, &str); 4] = [
     ),
     (
         "programs/ask-members.sh",
+        "-U \"$watch_user\"",
+        "the role has them",
+    ),
+    (
+        "programs/await-news.sh",
         "-U \"$watch_user\"",
         "the role has them",
     ),

@@ -50,7 +50,8 @@ fn reach<'a>(view: &View<'a>) -> Reach<'a> {
             .members
             .iter()
             .map(|member| member.name.as_str())
-            .filter(|name| !answers(name) && !is_dead(name))
+            // Where nobody is known to be the dead primary, `--fenced-by` speaks of all that do not answer.
+            .filter(|name| topology.outgoing.is_some() && !answers(name) && !is_dead(name))
             .collect(),
     }
 }
