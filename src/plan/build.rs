@@ -124,6 +124,7 @@ impl Declaration<'_> {
                     .or_default();
                 // Who is the primary, and whether a witness is registered, must be known to every playbook, also to one that
                 // changes nothing about PostgreSQL.
+                probes.insert(Probe::Remains);
                 if walk.topology.node(host).is_some() {
                     probes.insert(walk.view(host).cluster_probe());
                     probes.insert(Probe::Unit("repmgrd".to_owned()));

@@ -18,8 +18,15 @@ use crate::template::{Engine, Program, value};
 use crate::yaml::{Node, Value as Yaml};
 
 /// Groups whose hosts are known once all were looked at: who is the primary, who is not, who is to become it and whom it
-/// replaces, and which of the others is to come back.
-const DISCOVERED: [&str; 5] = ["primary", "standbys", "candidate", "outgoing", "returning"];
+/// replaces, which of the others is to come back, and which node is to leave.
+const DISCOVERED: [&str; 6] = [
+    "primary",
+    "standbys",
+    "candidate",
+    "outgoing",
+    "returning",
+    "leaving",
+];
 
 /// The walk through a playbook, step by step, with the facts as the plan so far will have made them.
 pub struct Walk<'a> {
@@ -98,6 +105,7 @@ impl<'a> Walk<'a> {
                     .filter(|name| *name != self.topology.primary)
                     .collect())
             }
+            "leaving" => Ok(self.leaving().into_iter().collect()),
             "standbys" => Ok(self
                 .topology
                 .standbys()
@@ -106,6 +114,15 @@ impl<'a> Walk<'a> {
             pattern => select(self.declaration.inventory, pattern)
                 .map_err(|problem| problem.at(&play.hosts.span)),
         }
+    }
+
+    /// The node that is to leave, where it can still be reached.
+    fn leaving(&self) -> Option<String> {
+        let removal = self.declaration.intent.removal()?;
+        let hosts = &self.declaration.inventory.hosts;
+        hosts
+            .contains_key(&removal.node)
+            .then(|| removal.node.clone())
     }
 
     pub fn play(&mut self, play: &Play) -> Result<(), Problems> {
@@ -362,7 +379,9 @@ impl<'a> Walk<'a> {
     /// Collects the questions of a play: of every host that it could ever concern, whatever its conditions say now.
     pub fn ask(&self, play: &Play, mut tell: impl FnMut(&str, Probes)) -> Result<(), Problems> {
         let dynamic = DISCOVERED.contains(&play.hosts.text.as_str());
-        let hosts = if dynamic {
+        let hosts = if play.hosts.text == "leaving" {
+            self.leaving().into_iter().collect()
+        } else if dynamic {
             self.declaration.inventory.group("postgres").to_vec()
         } else {
             self.hosts(play)?

@@ -9,6 +9,9 @@ pub const FAILOVER: &str = "/usr/local/lib/pgha/failover";
 /// A member's failsafe timer: `arm` and `disarm`.
 pub const FAILSAFE: &str = "/usr/local/lib/pgha/failsafe";
 
+/// What a node does that leaves the cluster.
+pub const LEAVE: &str = "/usr/local/lib/pgha/leave";
+
 /// How a member comes back, by steps.
 pub const REJOIN: &str = "/usr/local/lib/pgha/rejoin";
 
