@@ -114,7 +114,7 @@ decided() { # CANDIDATE
 # Holds all that the old primary wrote, to the end of its last record.
 received() { # LSN SECONDS
   case $1 in
-    */*/* | /* | */ | *[!0-9A-F/]*) fail "$1 is no LSN" ;;
+    */*/* | /* | */ | *[!0-9A-F/]* | ?????????*/* | */?????????*) fail "$1 is no LSN" ;;
     # 0/0 is PostgreSQL's way to write that there is none.
     *[1-9A-F]*/* | */*[1-9A-F]*) ;;
     *) fail "$1 is no LSN" ;;

@@ -599,9 +599,13 @@ fn with_a_note() -> Plan {
     let mut plan = handover();
     let received = Change {
         ops: vec![Op::Run {
-            argv: ["received", &pgha::plan::noted("end_of_wal"), "/received"]
-                .map(str::to_owned)
-                .into(),
+            argv: [
+                "received",
+                &pgha::plan::noted("end_of_wal of node1"),
+                "/received",
+            ]
+            .map(str::to_owned)
+            .into(),
             user: "root".to_owned(),
             stdin: None,
             environment: Vec::new(),
@@ -631,5 +635,59 @@ async fn what_no_step_told_is_a_failure_and_is_undone() {
     let Cause::Lost(problem) = &acted.report.failures[0].cause else {
         panic!("nothing was run");
     };
-    assert_eq!(problem.what, "no step before this one told `end_of_wal`");
+    assert_eq!(
+        problem.what,
+        "no step before this one told `end_of_wal of node1`"
+    );
+}
+
+/// A host that lies: what it says of steps that nobody asked it for, or of too much.
+#[tokio::test]
+async fn a_host_that_lies_is_a_failure_that_names_it() {
+    fn marker(text: &str) -> Reply {
+        Reply::Marker(text.to_owned())
+    }
+    let replies = || {
+        [
+            vec![marker("begin 999")],
+            vec![marker("begin 4294967295")],
+            vec![marker("begin 2"), marker("end 2 0")],
+            vec![Reply::ok(""), marker("begin 1"), marker("end 1 0")],
+            vec![marker("final 1 0")],
+            vec![Reply::ok(""), marker("final 1 0")],
+            vec![Reply::ok("x".repeat(65 << 20))],
+            vec![Reply::ok("\n".repeat(3 << 20))],
+        ]
+    };
+    for index in 0..replies().len() {
+        let played = Played::run(move || replies()[index].clone()).await;
+        let [failure] = &played.report.failures[..] else {
+            panic!("one host failed: {index}");
+        };
+        assert_eq!(failure.host, "node1");
+        let Cause::Lost(problem) = &failure.cause else {
+            panic!("it is not known what it did: {index}");
+        };
+        assert_eq!(problem.host.as_deref(), Some("node1"), "{index}");
+        assert!(problem.what.contains("answer"), "{index}: {problem}");
+        // The other host goes on with the stage, and the next one does not begin.
+        assert!(played.not_done().contains(&"node2 c".to_owned()), "{index}");
+    }
+}
+
+/// What one host says of the end of WAL counts only where it is that host's to say, and where it is a position.
+#[tokio::test]
+async fn a_note_that_is_none_is_a_failure_and_is_undone() {
+    let told = [
+        ("node2 slots", "0/5000060"),
+        ("node1 stop", "0/0"),
+        ("node1 stop", "0/1'; select 1"),
+        ("node1 stop", "\\! id"),
+    ];
+    for (step, value) in told {
+        let says = [(step, Reply::ok(format!("pgha-note end_of_wal {value}\n")))];
+        let acted = Acted::run(&with_a_note(), &says, None).await;
+        assert_eq!(acted.report.undone, Some(Undone::Whole), "{step} {value}");
+        assert!(!acted.scripts.contains(value), "{step} {value}");
+    }
 }

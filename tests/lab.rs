@@ -13,6 +13,7 @@ const FILES: &[&str] = &[
     "usr/local/lib/pgha/host.conf",
     "var/lib/pgha/known-primary",
     "var/lib/postgresql/.pgpass",
+    "var/lib/postgresql/.ssh/authorized_keys",
     "var/lib/postgresql/.ssh/known_hosts",
     "var/lib/postgresql/15/main/postgresql.auto.conf",
 ];

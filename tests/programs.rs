@@ -1,6 +1,8 @@
 //! The programs that pgha leaves on hosts, under `dash` and under `bash --posix`, on stubs: tables of what they are told and
 //! what they do. No host takes part, and no container.
 
+#[path = "programs/answer.rs"]
+mod answer;
 #[path = "programs/asking.rs"]
 mod asking;
 #[path = "programs/contest.rs"]

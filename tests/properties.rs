@@ -10,6 +10,8 @@ use pgha::postgres::setting;
 use pgha::secret::{Form, Secrets, Text, marker};
 use pgha::shell;
 use pgha::size;
+use pgha::transport::decoder::Decoder;
+use pgha::transport::{Frame, Script, Step, Stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -109,6 +111,66 @@ fn read_literal(written: &str) -> Option<String> {
             '\\' => return None,
             c => value.push(c),
         }
+    }
+}
+
+/// What a host may say on one of its streams: markers of the decoder's tag, in turn or not, and other text.
+fn said() -> impl Strategy<Value = Vec<(Stream, String)>> {
+    let id = prop_oneof![4 => 0..5_u32, 1 => any::<u32>()];
+    let code = prop_oneof![4 => Just(0), 1 => any::<i32>()];
+    let marker = prop_oneof![
+        Just("hello".to_owned()),
+        id.clone().prop_map(|id| format!("begin {id}")),
+        (id, code.clone()).prop_map(|(id, code)| format!("end {id} {code}")),
+        (0..3_u64, code).prop_map(|(sequence, code)| format!("final {sequence} {code}")),
+        text(),
+    ];
+    let marker = marker.prop_map(|marker| format!("\n\x1epgha:t {marker}\n"));
+    let stream = proptest::sample::select(vec![Stream::Out, Stream::Err]);
+    let one = (stream, prop_oneof![4 => marker.clone(), 1 => text()]).prop_map(|said| vec![said]);
+    let both = marker.prop_map(|marker| vec![(Stream::Out, marker.clone()), (Stream::Err, marker)]);
+    vec(prop_oneof![2 => both, 1 => one], 0..24).prop_map(|said| said.concat())
+}
+
+/// Whether the frames are what a script of that many steps, numbered from 1, can give: its steps in order, each at most
+/// once, its lines between its beginning and its end. How many of them ended.
+fn in_order(frames: &[Frame], steps: u32) -> Option<u32> {
+    let (mut ended, mut current) = (0, None);
+    for frame in frames {
+        match frame {
+            Frame::Begin { id } if current.is_none() && *id == ended + 1 && *id <= steps => {
+                current = Some(*id);
+            }
+            Frame::Line { id, .. } if current == Some(*id) => {}
+            Frame::End { id, .. } if current == Some(*id) => (current, ended) = (None, *id),
+            _ => return None,
+        }
+    }
+    Some(ended)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_host_says_its_frames_are_the_scripts(said in said(), size in 1..40_usize, steps in 0..4_u32, stop in any::<bool>()) {
+        let step = |id| Step { id, body: String::new() };
+        let script = Script { steps: (1..=steps).map(step).collect(), stop_at_failure: stop, ..Script::default() };
+        let mut decoder = Decoder::new("t");
+        decoder.expect(1, &script);
+        let mut frames = Vec::new();
+        for (stream, text) in &said {
+            for chunk in text.as_bytes().chunks(size) {
+                decoder.feed(*stream, chunk, &mut |frame| frames.push(frame));
+            }
+        }
+        let ended = in_order(&frames, steps);
+        prop_assert!(ended.is_some(), "{:?}", frames);
+        let failed = matches!(frames.last(), Some(Frame::End { code, .. }) if *code != 0);
+        if decoder.finished() == Some(0) && decoder.fault().is_none() {
+            prop_assert!(ended == Some(steps) || (stop && failed), "{:?}", frames);
+        }
+        let _ = (decoder.stray(), decoder.place());
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use pgha::facts::{self, Release};
 use pgha::inventory::{self, Inventory, Sources};
 use pgha::plan::{
-    Action, Change, Condition, Declaration, Drain, Failover, Guard, Handover, Intent, Op,
+    Action, Change, Condition, Declaration, Drain, Failover, Guard, Handover, Intent, Op, Removal,
     Returning, ServiceAction,
 };
 use pgha::playbook;
@@ -287,6 +287,9 @@ fn what_a_host_is_asked_is_sound_on_every_release() {
         accept_data_loss: false,
         discard: false,
     });
+    let removal = Intent::Removal(Removal {
+        node: "node3".to_owned(),
+    });
     let mut scripts = BTreeMap::new();
     for (name, intent) in [
         ("site.yml", &Intent::Converge),
@@ -294,6 +297,7 @@ fn what_a_host_is_asked_is_sound_on_every_release() {
         ("failover.yml", &failover),
         ("rejoin/save.yml", &returning),
         ("rejoin.yml", &returning),
+        ("remove.yml", &removal),
     ] {
         let playbook = playbook::parse(name, resource::NAMES, &|name| shipped("playbooks", name))
             .expect("the shipped playbook is valid");

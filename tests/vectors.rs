@@ -4,6 +4,7 @@
 //! A vector is two YAML documents: what was seen ([`Given`]), and the playbook. The facts lie over those of bare hosts, or of
 //! `world: cluster` (`tests/vectors/cluster.yml`); only what matters is written:
 //! - a file is `{ file: { holds: … } }`; `<secret NAME>`, `<scram NAME>` and `<pgpass NAME>` in it stand for secrets;
+//! - in `world: cluster` those are registered that the inventory has;
 //! - a unit is loaded, enabled and runs since 5 s, unless it says otherwise;
 //! - a time is a number of seconds;
 //! - a role's `password` is the password itself;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use pgha::facts::{Facts, Instance, Path, Probe, Probes, Release, Server, Time, bare};
 use pgha::inventory::{self, Inventory, Sources};
 use pgha::plan::{
-    Action, Change, Condition, Declaration, Failover, Handover, Intent, Plan, Returning,
+    Action, Change, Condition, Declaration, Failover, Handover, Intent, Plan, Removal, Returning,
 };
 use pgha::playbook::{self, Playbook};
 use pgha::problem::{Problem, Problems, Source};
@@ -73,6 +74,12 @@ struct Given {
     /// A member that is to come back.
     #[serde(default)]
     returning: Option<Returning>,
+    /// A node that is to leave.
+    #[serde(default)]
+    removal: Option<Removal>,
+    /// A new cluster is asked for where there was one.
+    #[serde(default)]
+    new_cluster: bool,
     /// Resources whose steps are left out of a playbook that is shipped.
     #[serde(default)]
     without: Vec<String>,
@@ -87,13 +94,17 @@ struct Given {
 
 impl Given {
     fn intent(&self) -> Intent {
-        match (&self.handover, &self.failover, &self.returning) {
-            (None, None, None) => Intent::Converge,
-            (Some(handover), None, None) => Intent::Handover(handover.clone()),
-            (None, Some(failover), None) => Intent::Failover(failover.clone()),
-            (None, None, Some(returning)) => Intent::Returning(returning.clone()),
-            _ => panic!("a plan is for one thing"),
-        }
+        let asked = [
+            self.new_cluster.then_some(Intent::NewCluster),
+            self.handover.clone().map(Intent::Handover),
+            self.failover.clone().map(Intent::Failover),
+            self.returning.clone().map(Intent::Returning),
+            self.removal.clone().map(Intent::Removal),
+        ];
+        let mut asked = asked.into_iter().flatten();
+        let intent = asked.next().unwrap_or_default();
+        assert!(asked.next().is_none(), "a plan is for one thing");
+        intent
     }
 }
 
@@ -446,6 +457,10 @@ impl Vector {
             home: None,
         })
         .unwrap_or_else(|problems| panic!("{name}: {problems}"));
+        let inventory = match &given.removal {
+            Some(removal) => inventory.without(&removal.node),
+            None => inventory,
+        };
         let left_out = given.without.iter().map(String::as_str);
         let known: Vec<&str> = resource::NAMES.iter().copied().chain(left_out).collect();
         let mut playbook = playbook::parse(&file, &known, &|name| {
@@ -523,6 +538,15 @@ fn world(given: &Given, inventory: &Inventory, secrets: &Secrets) -> BTreeMap<St
         }
         None => json!({}),
     };
+    // Who is not in the vector's inventory is registered only where the vector says so.
+    for nodes in hosts
+        .as_object_mut()
+        .into_iter()
+        .flat_map(|hosts| hosts.values_mut())
+        .filter_map(|host| host.pointer_mut("/server/nodes")?.as_object_mut())
+    {
+        nodes.retain(|name, _| inventory.hosts.contains_key(name));
+    }
     for host in inventory.hosts.keys() {
         hosts
             .as_object_mut()
@@ -553,6 +577,7 @@ fn world(given: &Given, inventory: &Inventory, secrets: &Secrets) -> BTreeMap<St
 fn only_asked(mut facts: Facts, probes: &Probes) -> Facts {
     let cluster = |probe: &Probe| matches!(probe, Probe::Cluster { .. });
     let has = |probe: Probe| probes.contains(&probe);
+    facts.remains.retain(|_| has(Probe::Remains));
     facts
         .packages
         .retain(|name, _| has(Probe::Package(name.clone())));

@@ -12,6 +12,7 @@ mod out;
 mod plan;
 mod playbook;
 mod rejoin;
+mod remove;
 mod status;
 mod switchover;
 mod validate;
@@ -51,6 +52,8 @@ enum Verb {
     Rejoin(rejoin::Arguments),
     /// Copy a standby's data anew from the primary, whatever state they are in
     Rebuild(rejoin::Arguments),
+    /// Let a standby or the witness leave the cluster, whether it runs or not; its data are kept
+    Remove(remove::Arguments),
     /// Show the cluster as it is now, and what is wrong with it
     Status(status::Arguments),
     /// Show what a past run did, and when
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
             Verb::Failover(arguments) => failover::run(arguments).await,
             Verb::Rejoin(arguments) => rejoin::rejoin(arguments).await,
             Verb::Rebuild(arguments) => rejoin::rebuild(arguments).await,
+            Verb::Remove(arguments) => remove::run(arguments).await,
             Verb::Status(arguments) => status::run(&arguments).await,
             Verb::Log(arguments) => log::run(&arguments),
             Verb::Conninfo(arguments) => conninfo::run(&arguments),

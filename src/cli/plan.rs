@@ -26,6 +26,9 @@ pub struct Common {
     /// Restart the primary if a setting needs it; its clients are cut
     #[arg(long)]
     pub allow_restart_primary: bool,
+    /// Make a new and empty cluster where there was one whose data are gone
+    #[arg(long)]
+    pub new_cluster: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
@@ -95,6 +98,7 @@ impl Common {
             inputs: Inputs::of(inventory),
             which: Which::default(),
             allow_restart_primary: false,
+            new_cluster: false,
             json: false,
             verbose: false,
             contents: Contents::default(),
@@ -153,14 +157,21 @@ impl Prepared {
     /// # Errors
     /// Everything that is wrong with what the user wrote.
     pub fn new(common: &Common) -> Result<Self, Problems> {
-        let loaded = common.inputs.load()?;
+        let mut loaded = common.inputs.load()?;
+        let intent = match common.new_cluster {
+            true => Intent::NewCluster,
+            false => common.intent.clone(),
+        };
+        if let Some(removal) = intent.removal() {
+            loaded.inventory = loaded.inventory.without(&removal.node);
+        }
         let instructions = common.which.load(&common.inputs.inventory)?;
         let mut prepared = Self {
             loaded,
             instructions,
             questions: BTreeMap::new(),
             allow_restart_primary: common.allow_restart_primary,
-            intent: common.intent.clone(),
+            intent,
             record: common.record.clone(),
             absent: Vec::new(),
         };

@@ -77,6 +77,9 @@ pub struct Facts {
     pub wal: Option<Wal>,
     /// pgbouncer, if it answers on its local socket.
     pub pooler: Option<Pooler>,
+    /// The files that are left of a cluster, whatever has become of its data: Debian's configuration of it, and what pgha keeps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remains: Vec<String>,
     /// What a handover needs, where it was asked for.
     #[serde(default)]
     pub readiness: Option<Readiness>,

@@ -41,7 +41,9 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
                 facts.system.release = Release::from_name(name);
                 facts.system.release_name = pretty.to_owned();
             }
-            Some(("memory", kib)) => facts.system.memory = kib.parse::<u64>().unwrap_or(0) * 1024,
+            Some(("memory", kib)) => {
+                facts.system.memory = kib.parse::<u64>().unwrap_or(0).saturating_mul(1024);
+            }
             Some(("processors", count)) => facts.system.processors = count.parse().unwrap_or(1),
             Some(("key", key)) => facts.system.host_keys.push(key.to_owned()),
             _ => {}
@@ -101,6 +103,7 @@ pub fn parse(answers: &Answers, by_release: &BTreeMap<Release, Probes>) -> Resul
     facts.server = instance(section(Section::Server));
     facts.pooler = pooler(section(Section::Pooler));
     facts.wal = wal::parse(section(Section::Wal));
+    facts.remains = section(Section::Remains).lines.clone();
     if probes
         .iter()
         .any(|probe| matches!(probe, Probe::Handover(_)))
@@ -152,6 +155,7 @@ fn absent(facts: &mut Facts, probes: &Probes) {
             | Probe::Extensions(_)
             | Probe::Pooler(_)
             | Probe::Handover(_)
+            | Probe::Remains
             | Probe::Wal { .. } => {}
         }
     }

@@ -39,6 +39,8 @@ pub enum Probe {
     Pooler(u16),
     /// Whether the host could play its part in a handover.
     Handover(Questions),
+    /// What is left of a cluster.
+    Remains,
     /// The write-ahead log of the cluster; with its end, or only how it began.
     Wal {
         end: bool,
@@ -62,10 +64,11 @@ pub enum Section {
     Pooler,
     Readiness,
     Wal,
+    Remains,
 }
 
 impl Section {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::System,
         Self::Packages,
         Self::Paths,
@@ -78,6 +81,7 @@ impl Section {
         Self::Pooler,
         Self::Readiness,
         Self::Wal,
+        Self::Remains,
     ];
 
     /// Its name in a recording.
@@ -95,6 +99,7 @@ impl Section {
             Self::Pooler => "pooler",
             Self::Readiness => "readiness",
             Self::Wal => "wal",
+            Self::Remains => "remains",
         }
     }
 
@@ -140,6 +145,8 @@ fn by_case(section: Section, by_release: &BTreeMap<Release, Probes>) -> String {
 }
 
 const SYSTEM: &str = include_str!("system.sh");
+
+const REMAINS: &str = include_str!("remains.sh");
 
 fn body(section: Section, probes: &Probes) -> String {
     let pick = |choose: fn(&Probe) -> Option<&String>| -> Vec<&String> {
@@ -237,6 +244,8 @@ fn body(section: Section, probes: &Probes) -> String {
                 _ => None,
             })
             .unwrap_or_default(),
+        Section::Remains if probes.contains(&Probe::Remains) => REMAINS.to_owned(),
+        Section::Remains => String::new(),
         Section::Wal => {
             let ends = probes.iter().filter_map(|probe| match probe {
                 Probe::Wal { end } => Some(*end),

@@ -81,7 +81,7 @@ pub fn parse(answer: &Answer) -> Option<Wal> {
     }
     // The number of a segment within its 4 GiB, until the size of one is known.
     if let (Some(Lsn(at)), Some(segment)) = (&mut wal.oldest, segment) {
-        *at = (*at >> 32 << 32) | ((*at & 0xFFFF_FFFF) * segment);
+        *at = (*at >> 32 << 32) | (*at & 0xFFFF_FFFF).saturating_mul(segment);
     }
     (wal.branch.timeline > 0).then_some(wal)
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Tablespace, Time, Written};
 use crate::postgres::lsn::Lsn;
 use crate::problem::Problem;
+use crate::secret::is_forbidden;
 
 #[derive(Deserialize)]
 struct Wire {
@@ -49,9 +50,19 @@ struct WireExtensions {
 }
 
 pub fn json<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|error| {
-        Problem::failed("PostgreSQL's answer to the probe could not be read").because(error)
-    })
+    let unreadable = || Problem::failed("PostgreSQL's answer to the probe could not be read");
+    // As the characters themselves they do not come this far; PostgreSQL escapes none but control characters.
+    if escaped(text).any(is_forbidden) {
+        return Err(unreadable().because("it names a secret"));
+    }
+    serde_json::from_str(text).map_err(|error| unreadable().because(error))
+}
+
+/// The characters that a JSON text writes as `\uXXXX`.
+fn escaped(text: &str) -> impl Iterator<Item = char> {
+    let escapes = text.match_indices("\\u");
+    let digits = escapes.filter_map(|(at, _)| text.get(at + 2..at + 6));
+    digits.filter_map(|digits| char::from_u32(u32::from_str_radix(digits, 16).ok()?))
 }
 
 pub fn extensions(text: &str) -> Result<(String, Vec<String>), Problem> {
@@ -98,4 +109,23 @@ pub fn server(text: &str) -> Result<Server, Problem> {
         tablespaces: wire.tablespaces,
         ..Server::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_names_a_secret_is_none() {
+        for text in [r#""\ufdd0app\uFDD2\ufdd1""#, r#"{"\uFDEF": 1}"#] {
+            let read: Result<serde_json::Value, Problem> = json(text);
+            assert_eq!(
+                read.unwrap_err().cause.as_deref(),
+                Some("it names a secret"),
+                "{text}"
+            );
+        }
+        let read: serde_json::Value = json(r#""\u001b\ufdcf\ufdf0 \\é""#).unwrap();
+        assert_eq!(read, "\u{1b}\u{fdcf}\u{fdf0} \\é");
+    }
 }

@@ -51,6 +51,25 @@ impl Inventory {
         self.groups.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The same without a node of the cluster: it is no member and no witness, and can still be reached.
+    #[must_use]
+    pub fn without(&self, node: &str) -> Self {
+        let mut rest = self.clone();
+        for group in ["postgres", "witness"] {
+            if let Some(hosts) = rest.groups.get_mut(group) {
+                hosts.retain(|host| host != node);
+            }
+        }
+        let cluster = &mut rest.cluster;
+        cluster.preferred_primary.take_if(|name| name == node);
+        if cluster.initial_primary == node
+            && let Some(first) = rest.groups.get("postgres").and_then(|hosts| hosts.first())
+        {
+            cluster.initial_primary.clone_from(first);
+        }
+        rest
+    }
+
     /// Whether `host` is in that group.
     pub fn is_in(&self, host: &str, group: &str) -> bool {
         self.group(group).iter().any(|member| member == host)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lint::lint;
 use super::walk::Walk;
 use super::{Intent, Plan, Topology, Warning};
-use crate::facts::{Facts, Probes, Release, bare};
+use crate::facts::{Facts, Probe, Probes, Release, bare};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
 use crate::problem::{Kind, Problem, Problems};
@@ -141,6 +141,7 @@ impl Declaration<'_> {
                 probes.extend(self.inventory.part(host).probes());
                 // Who is the primary, and whether a witness is registered, must be known to every playbook, also to one that
                 // changes nothing about PostgreSQL.
+                probes.insert(Probe::Remains);
                 if walk.topology.node(host).is_some() {
                     probes.insert(walk.view(host).cluster_probe());
                 }

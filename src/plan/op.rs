@@ -127,8 +127,8 @@ impl Op {
     }
 }
 
-/// The word of a command that stands for what an earlier step, perhaps on another host, will have told under `name`: the
-/// one thing that a run knows and its plan does not.
+/// The word of a command that stands for what an earlier step, perhaps on another host, will have told under `name`, `NAME of
+/// HOST`: the one thing that a run knows and its plan does not.
 pub fn noted(name: &str) -> String {
     format!("{{noted {name}}}")
 }

@@ -36,7 +36,16 @@ impl Declaration<'_> {
             return Ok((self.plan(world, secrets)?, problems));
         }
         match &self.intent {
-            Intent::Converge => Err(Problems(problems)),
+            Intent::Converge | Intent::NewCluster => Err(Problems(problems)),
+            // Whoever leaves may be dead. What the others have of it is taken away on all of them.
+            Intent::Removal(removal) => {
+                let is_own = |problem: &Problem| problem.host.as_ref() == Some(&removal.node);
+                let (own, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(is_own);
+                if !others.is_empty() {
+                    return Err(Problems(others));
+                }
+                Ok((self.plan(world, secrets)?, own))
+            }
             // They are for times when hosts are down. Who is missed is found out by what needs it, and the others are told.
             Intent::Failover(_) | Intent::Returning(_) => {
                 let returning = self.intent.returning().map(|returning| &returning.member);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Declaration, Failover, Intent};
+use super::{Declaration, Failover, Intent, registered, remains};
 use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Problem, Problems};
@@ -66,6 +66,9 @@ impl Topology {
             inventory, intent, ..
         } = declaration;
         let names = inventory.group("postgres");
+        if let Some(removal) = intent.removal() {
+            removal.allowed(inventory, world)?;
+        }
         let replaced = match intent {
             Intent::Failover(failover) => replaced(inventory, world, failover)?,
             _ => None,
@@ -74,8 +77,9 @@ impl Topology {
             Some(Replaced { dead, successor }) => {
                 (dead.as_ref().unwrap_or(successor).clone(), true)
             }
-            None => primary(inventory, names, world)?,
+            None => primary(inventory, names, world, intent)?,
         };
+        registered::all_declared(inventory, world, intent)?;
         same_cluster(names, &primary, world)?;
         let witness = inventory.group("witness").first();
         let ids = node_ids(inventory, names, witness, world)?;
@@ -243,6 +247,7 @@ fn primary(
     inventory: &Inventory,
     names: &[String],
     world: &BTreeMap<String, Facts>,
+    intent: &Intent,
 ) -> Result<(String, bool), Problem> {
     let seen = || {
         names
@@ -305,6 +310,7 @@ fn primary(
         .iter()
         .any(|(_, data)| data.system_identifier.is_some())
     {
+        remains::none(inventory, world, intent)?;
         return Ok((inventory.cluster.initial_primary.clone(), false));
     }
     let stopped: Vec<&(&String, &DataDirectory)> = with_data

@@ -18,8 +18,15 @@ use crate::template::{Engine, Program, value};
 use crate::yaml::{Node, Value as Yaml};
 
 /// Groups whose hosts are known once all were looked at: who is the primary, who is not, who is to become it and whom it
-/// replaces, and which of the others is to come back.
-const DISCOVERED: [&str; 5] = ["primary", "standbys", "candidate", "outgoing", "returning"];
+/// replaces, which of the others is to come back, and which node is to leave.
+const DISCOVERED: [&str; 6] = [
+    "primary",
+    "standbys",
+    "candidate",
+    "outgoing",
+    "returning",
+    "leaving",
+];
 
 /// The walk through a playbook, step by step, with the facts as the plan so far will have made them.
 pub struct Walk<'a> {
@@ -102,6 +109,7 @@ impl<'a> Walk<'a> {
                     .filter(|name| *name != self.topology.primary)
                     .collect())
             }
+            "leaving" => Ok(self.leaving().into_iter().collect()),
             "standbys" => Ok(self
                 .topology
                 .standbys()
@@ -110,6 +118,15 @@ impl<'a> Walk<'a> {
             pattern => select(self.declaration.inventory, pattern)
                 .map_err(|problem| problem.at(&play.hosts.span)),
         }
+    }
+
+    /// The node that is to leave, where it can still be reached.
+    fn leaving(&self) -> Option<String> {
+        let removal = self.declaration.intent.removal()?;
+        let hosts = &self.declaration.inventory.hosts;
+        hosts
+            .contains_key(&removal.node)
+            .then(|| removal.node.clone())
     }
 
     pub fn play(&mut self, play: &Play) -> Result<(), Problems> {
@@ -222,10 +239,10 @@ impl<'a> Walk<'a> {
         let why = untold.why;
         let what = format!("PostgreSQL is there, and does not tell what it is: {why}");
         let is_needed = match &self.declaration.intent {
-            Intent::Converge => true,
+            Intent::Converge | Intent::NewCluster => true,
             // What is left of one is finished without it.
             Intent::Handover(_) => self.topology.candidate.is_some(),
-            Intent::Failover(_) => false,
+            Intent::Failover(_) | Intent::Removal(_) => false,
             Intent::Returning(returning) => returning.member == host,
         };
         if is_needed {
@@ -398,7 +415,9 @@ impl<'a> Walk<'a> {
     /// Collects the questions of a play: of every host that it could ever concern, whatever its conditions say now.
     pub fn ask(&self, play: &Play, mut tell: impl FnMut(&str, Probes)) -> Result<(), Problems> {
         let dynamic = DISCOVERED.contains(&play.hosts.text.as_str());
-        let hosts = if dynamic {
+        let hosts = if play.hosts.text == "leaving" {
+            self.leaving().into_iter().collect()
+        } else if dynamic {
             self.declaration.inventory.group("postgres").to_vec()
         } else {
             self.hosts(play)?

@@ -32,7 +32,10 @@ impl FromStr for Lsn {
     type Err = ParseLsnError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parse = |part: &str| u32::from_str_radix(part, 16).ok();
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'A'..=b'F');
+        // `from_str_radix` would take a sign, and any number of zeros.
+        let is_part = |part: &&str| part.len() <= 8 && part.bytes().all(is_digit);
+        let parse = |part: &str| u32::from_str_radix(Some(part).filter(is_part)?, 16).ok();
         text.split_once('/')
             .and_then(|(high, low)| {
                 Some(Self(u64::from(parse(high)?) << 32 | u64::from(parse(low)?)))
@@ -65,6 +68,16 @@ mod tests {
         assert_eq!(lsn.to_string(), "16/B374D848");
         assert_eq!(Lsn(lsn.0 - 8).behind(lsn), 8);
         assert_eq!(lsn.behind(Lsn(0)), 0);
-        assert!("16B374D848".parse::<Lsn>().is_err());
+        for wrong in [
+            "16B374D848",
+            "16/b374d848",
+            "+1/1",
+            "1/",
+            "1/000000001",
+            "1/ 1",
+            "1/1/1",
+        ] {
+            assert!(wrong.parse::<Lsn>().is_err(), "{wrong}");
+        }
     }
 }

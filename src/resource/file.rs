@@ -128,6 +128,13 @@ impl File {
         has_secrets(&self.text())
     }
 
+    /// Whether a text holds one of the secrets that the file is to have, by name or in the open.
+    fn tells_secret(&self, text: &str, view: &View<'_>) -> bool {
+        let declared = self.text();
+        let mut known = declared.secrets().filter_map(|name| view.secrets.get(name));
+        has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret))
+    }
+
     /// The hash of the declared content, unless a secret in it is yet to be made.
     fn sha256(&self, view: &View<'_>) -> Option<String> {
         let content = self.text().reveal(view.secrets).ok()?;
@@ -209,7 +216,7 @@ impl File {
                 Path::File {
                     content: Some(content),
                     ..
-                } if self.shipped.is_none() && !has_secrets(&Text::parse(content)) => {
+                } if self.shipped.is_none() && !self.tells_secret(content, view) => {
                     Before::Content(content.clone())
                 }
                 Path::File {
@@ -294,7 +301,9 @@ impl Resource for File {
 
     fn probes(&self, _: &View<'_>) -> Vec<Probe> {
         // Whether a program is pgha's own is told by its hash: its text is not fetched from every host at every look.
-        vec![if self.has_secrets() || self.shipped.is_some() {
+        // What is to be removed may be a key.
+        let by_hash = self.has_secrets() || self.shipped.is_some() || self.content.is_none();
+        vec![if by_hash {
             Probe::Path(self.path.clone())
         } else {
             Probe::Content(self.path.clone())

@@ -26,9 +26,12 @@ mod postgresql_role;
 mod postgresql_server;
 mod postgresql_settings;
 mod postgresql_slots;
+mod postgresql_start_conf;
+mod postgresql_stop;
 mod primary_fence;
 mod primary_stop;
 mod programs;
+mod repmgr_departure;
 mod repmgr_nodes;
 mod repmgr_registration;
 mod repmgrd;
@@ -210,8 +213,11 @@ kinds! {
     "postgresql_server" => postgresql_server::PostgresqlServer,
     "postgresql_settings" => postgresql_settings::Arguments,
     "postgresql_slots" => postgresql_slots::PostgresqlSlots,
+    "postgresql_start_conf" => postgresql_start_conf::PostgresqlStartConf,
+    "postgresql_stop" => postgresql_stop::PostgresqlStop,
     "primary_fence" => primary_fence::PrimaryFence,
     "primary_stop" => primary_stop::PrimaryStop,
+    "repmgr_departure" => repmgr_departure::RepmgrDeparture,
     "repmgr_nodes" => repmgr_nodes::RepmgrNodes,
     "repmgr_registration" => repmgr_registration::RepmgrRegistration,
     "repmgrd_pause" => repmgrd_pause::RepmgrdPause,

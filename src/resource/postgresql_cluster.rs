@@ -46,6 +46,13 @@ impl Resource for PostgresqlCluster {
             )
             .hint("`standby_clone` makes it a member"));
         }
+        if view.is_lost() {
+            return Err(Problem::refused(format!(
+                "its data are gone: this node was one of the cluster, and `{}` holds none",
+                view.data_directory()
+            ))
+            .hint("mount what is missing there; `pgha apply INVENTORY --new-cluster` makes an empty one in its place"));
+        }
         if !view.takes_writes() {
             return Err(Problem::refused(
                 "only one member's data directory is made anew: the primary's",

@@ -40,9 +40,13 @@ impl Resource for PostgresqlServer {
             .hint("`postgresql_cluster` makes the primary's data directory, `standby_clone` a standby's"));
         }
         if view.is_former_primary(view.host) {
+            let whose = match view.facts().data.as_ref().is_some_and(|data| data.fenced) {
+                true => "a former primary's, or of before it left the cluster",
+                false => "a former primary's",
+            };
             return Ok(Verdict::Held {
                 what: format!(
-                    "PostgreSQL stays stopped: its data are a former primary's, and `{}` is the primary now",
+                    "PostgreSQL stays stopped: its data are {whose}, and `{}` is the primary now",
                     view.topology.primary
                 ),
                 hint: format!(

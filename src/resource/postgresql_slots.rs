@@ -82,7 +82,7 @@ impl PostgresqlSlots {
 
 /// One that is not there any more, was not made before what is being undone failed, or came into use meanwhile (a standby that
 /// still follows a member which is back), is no mistake.
-fn drop(slot: &str) -> String {
+pub fn drop_slot(slot: &str) -> String {
     format!(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = {} and not active",
         quote_literal(slot)
@@ -145,7 +145,7 @@ impl Resource for PostgresqlSlots {
             let is_there = slots.is_some_and(|slots| slots.contains_key(&slot));
             let before = is_there.then(|| "lost".to_owned());
             if is_there {
-                draft = draft.op(sql(view, &drop(&slot)));
+                draft = draft.op(sql(view, &drop_slot(&slot)));
             }
             draft = draft
                 .field(&slot, before, "reserved")
@@ -176,7 +176,9 @@ impl Resource for PostgresqlSlots {
                 true => "unused",
                 false => "unused, no member's",
             };
-            draft = draft.field(&slot, state, None).op(sql(view, &drop(&slot)));
+            draft = draft
+                .field(&slot, state, None)
+                .op(sql(view, &drop_slot(&slot)));
         }
         Ok(draft.into())
     }

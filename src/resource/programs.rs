@@ -12,6 +12,9 @@ pub const FAILSAFE: &str = "/usr/local/lib/pgha/failsafe";
 /// How a copy of the primary's data is made and takes its place, by steps.
 pub const COPY: &str = "/usr/local/lib/pgha/copy";
 
+/// What a node does that leaves the cluster.
+pub const LEAVE: &str = "/usr/local/lib/pgha/leave";
+
 /// How a member comes back, by steps.
 pub const REJOIN: &str = "/usr/local/lib/pgha/rejoin";
 

@@ -41,6 +41,18 @@ impl Resource for StandbyClone {
             return Err(Problem::refused("the primary cannot be a copy of itself")
                 .hint("`hosts: standbys` in the play means all other members"));
         }
+        if view.is_lost() {
+            return Ok(Verdict::Held {
+                what: format!(
+                    "its data are gone: this member was one of the cluster, and `{}` holds none",
+                    view.data_directory()
+                ),
+                hint: format!(
+                    "mount what is missing there, or copy them anew: `pgha rebuild INVENTORY {}`",
+                    view.host
+                ),
+            });
+        }
         Ok(copy(view, Draft::new(Action::Create))?.into())
     }
 

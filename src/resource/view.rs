@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Facts, Path, Probe, Server, Time, Untold};
 use crate::inventory::{Inventory, Variables};
-use crate::plan::{Intent, Topology};
+use crate::plan::{Intent, Topology, configuration};
 use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
 
@@ -90,6 +90,21 @@ impl<'a> View<'a> {
             let untold = facts.server.untold()?;
             Some((member.name.as_str(), untold, facts.may_take_writes()))
         })
+    }
+
+    /// Whether this node's data are gone though it was a node of the cluster. It may be that a volume is not mounted, and
+    /// nothing is put there unasked. A new cluster was asked for together with its standbys.
+    pub fn is_lost(&self) -> bool {
+        let facts = self.facts();
+        let nodes = self.primary_server().map(|server| &server.nodes);
+        let is_registered = nodes.is_some_and(|nodes| nodes.contains_key(self.host));
+        let is_asked = *self.intent == Intent::NewCluster && (self.is_witness() || !is_registered);
+        self.topology.node(self.host).is_some()
+            && (self.topology.exists || self.is_witness())
+            && facts.data.is_none()
+            && facts.server.is_down()
+            && configuration(facts).is_some()
+            && !is_asked
     }
 
     /// The primary's server, as far as the plan has got.

@@ -33,12 +33,15 @@ impl Resource for WalReceived {
         if !server.in_recovery {
             return Ok(Verdict::AsDeclared);
         }
+        let Some(outgoing) = &view.topology.outgoing else {
+            return Err(Problem::input("nobody hands over to this host").hint(
+                "`hosts: candidate` in the play means the member that is to become the primary",
+            ));
+        };
+        let end = noted(&format!("{END_OF_WAL} of {outgoing}"));
         let timeout = self.timeout.to_string();
         Ok(Draft::new(Action::Wait)
-            .run(
-                "root",
-                [SWITCHOVER, "received", &noted(END_OF_WAL), &timeout],
-            )
+            .run("root", [SWITCHOVER, "received", &end, &timeout])
             .into())
     }
 

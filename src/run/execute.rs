@@ -86,7 +86,7 @@ pub async fn execute_until(
     events: &Events,
     stop: impl Future<Output = ()>,
 ) -> Report {
-    let notes = Notes::default();
+    let notes = Notes::of(plan);
     let mut run = Run {
         fleet,
         shared: Shared {

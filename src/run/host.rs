@@ -8,6 +8,7 @@ use super::events::{Event, Events, Outcome, Purpose};
 use super::execute::{Cause, Failure};
 use super::lock::{self, Lock};
 use super::notes::Notes;
+use super::said::{Said, shortened};
 use crate::plan::Change;
 use crate::problem::Problem;
 use crate::secret::Secrets;
@@ -34,8 +35,8 @@ pub struct Tally {
 struct Current {
     index: usize,
     since: Instant,
-    out: Vec<String>,
-    err: Vec<String>,
+    out: Said,
+    err: Said,
 }
 
 /// Makes one host's changes of one stage in one exchange, and counts those that were made; gives what went wrong with the
@@ -75,6 +76,8 @@ pub async fn on_host(
     });
     let mut failed: Option<Failure> = None;
     let mut current: Option<Current> = None;
+    // Numbered from 1; the frames have no other numbers than the script.
+    let at = |id: u32| changes.get(id as usize - 1);
     let outcome = shell
         .exchange(&script, &mut |frame| match frame {
             Frame::Begin { id: lock::STEP } => {}
@@ -93,10 +96,10 @@ pub async fn on_host(
             } => events.tell(&Event::StepOutput {
                 host: host.to_owned(),
                 step: "starting".to_owned(),
-                line: text,
+                line: shortened(&text),
             }),
             Frame::Begin { id } => {
-                let change = &changes[id as usize - 1];
+                let Some(change) = at(id) else { return };
                 events.tell(&Event::StepStarted {
                     host: host.to_owned(),
                     step: change.step.clone(),
@@ -108,28 +111,29 @@ pub async fn on_host(
                 current = Some(Current {
                     index: id as usize - 1,
                     since: Instant::now(),
-                    out: Vec::new(),
-                    err: Vec::new(),
+                    out: Said::default(),
+                    err: Said::default(),
                 });
             }
             Frame::Line { id, stream, text } => {
-                if let Some(current) = &mut current {
+                if let (Some(current), Some(change)) = (&mut current, at(id)) {
                     events.tell(&Event::StepOutput {
                         host: host.to_owned(),
-                        step: changes[id as usize - 1].step.clone(),
-                        line: text.clone(),
+                        step: change.step.clone(),
+                        line: shortened(&text),
                     });
                     match stream {
-                        Stream::Out if notes.hear(&text) => {}
-                        Stream::Out => current.out.push(text),
-                        Stream::Err => current.err.push(text),
+                        Stream::Out if notes.hear(host, &text) => {}
+                        Stream::Out => current.out.push(&text),
+                        Stream::Err => current.err.push(&text),
                     }
                 }
             }
             Frame::End { id, code } => {
-                let Some(ended) = current.take() else { return };
+                let (Some(ended), Some(change)) = (current.take(), at(id)) else {
+                    return;
+                };
                 tally.at_work.store(false, Ordering::Relaxed);
-                let change = &changes[id as usize - 1];
                 let outcome = match code {
                     0 => Outcome::Changed,
                     STALE => Outcome::Stale,
@@ -153,7 +157,7 @@ pub async fn on_host(
         })
         .await;
     if let Err(problem) = outcome {
-        let change = current.map(|current| changes[current.index].clone());
+        let change = current.and_then(|current| changes.get(current.index).cloned());
         return Some(lost(host, change, problem));
     }
     failed
@@ -169,12 +173,9 @@ pub fn lost(host: &str, change: Option<Change>, problem: Problem) -> Failure {
 
 /// Which guard or operation of a change it was, from the mark that the script left on stderr.
 fn failure(host: &str, change: &Change, code: i32, ended: Current) -> Failure {
+    let (out, err) = (ended.out.lines(), ended.err.lines());
     let number = |mark: &str| {
-        let line = ended
-            .err
-            .iter()
-            .rev()
-            .find_map(|line| line.strip_prefix(mark));
+        let line = err.iter().rev().find_map(|line| line.strip_prefix(mark));
         line.and_then(|number| number.parse::<usize>().ok())
     };
     let operation = number(FAILED_OP);
@@ -183,13 +184,11 @@ fn failure(host: &str, change: &Change, code: i32, ended: Current) -> Failure {
         _ => Cause::Failed {
             operation,
             code,
-            err: ended
-                .err
-                .iter()
+            err: err
+                .into_iter()
                 .filter(|line| !line.starts_with(FAILED_OP))
-                .cloned()
                 .collect(),
-            out: ended.out,
+            out,
         },
     };
     Failure {

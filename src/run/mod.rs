@@ -13,6 +13,7 @@ mod login;
 mod notes;
 mod probe;
 mod record;
+mod said;
 pub mod secrets;
 pub mod stall;
 

@@ -1,38 +1,68 @@
 //! Values that one host's step prints and another host's step needs: where the WAL of a stopped server ends. What they are
-//! for stands in the plan; what they are is known during the run only.
+//! for, and whose word it is, stands in the plan; what they are is known during the run only.
+//!
+//! What a host says goes into another host's superuser's session, so it is read as what it must be, a position in the log,
+//! and what is passed on is that position written anew.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use crate::plan::{Change, Op, noted_name};
+use crate::plan::{Change, Op, Plan, noted_name};
+use crate::postgres::lsn::Lsn;
 use crate::problem::Problem;
 
 /// Before `NAME VALUE` on a line of a step's output.
 const MARK: &str = "pgha-note ";
 
-/// What was noted so far.
+/// What a plan's steps need to be told, and what was told so far. The keys are as plans have them: `NAME of HOST`.
 #[derive(Default)]
-pub struct Notes(Mutex<BTreeMap<String, String>>);
+pub struct Notes(Mutex<BTreeMap<String, Told>>);
+
+/// What a host said.
+#[derive(Clone, Copy, Default)]
+enum Told {
+    #[default]
+    Nothing,
+    Nonsense,
+    Position(Lsn),
+}
 
 impl Notes {
-    /// Notes a value if the line tells one.
-    pub fn hear(&self, line: &str) -> bool {
+    /// Listens for what this plan names, and nothing else.
+    pub fn of(plan: &Plan) -> Self {
+        let argv = plan.changes().flat_map(|change| &change.ops);
+        let words = argv.filter_map(|op| match op {
+            Op::Run { argv, .. } => Some(argv),
+            _ => None,
+        });
+        let names = words.flatten().filter_map(|word| noted_name(word));
+        let names = names.map(|name| (name.to_owned(), Told::Nothing));
+        Self(Mutex::new(names.collect()))
+    }
+
+    /// Notes a value if the line tells one; it counts where the plan takes this host's word for it.
+    pub fn hear(&self, host: &str, line: &str) -> bool {
         let Some((name, value)) = line
             .strip_prefix(MARK)
             .and_then(|told| told.split_once(' '))
-            .filter(|(_, value)| !value.trim().is_empty())
         else {
             return false;
         };
         let mut notes = self.0.lock().expect("it does not panic");
-        notes.insert(name.to_owned(), value.trim().to_owned());
+        if let Some(told) = notes.get_mut(&format!("{name} of {host}")) {
+            // 0/0 is PostgreSQL's way to write that there is none.
+            *told = match value.parse() {
+                Ok(lsn) if lsn > Lsn(0) => Told::Position(lsn),
+                _ => Told::Nonsense,
+            };
+        }
         true
     }
 
-    /// The change with the values in place of `{noted NAME}` in its commands.
+    /// The change with the values in place of `{noted NAME of HOST}` in its commands.
     ///
     /// # Errors
-    /// A value that it needs was not told.
+    /// A value that it needs was not told, or is none.
     pub fn fill(&self, change: &Change) -> Result<Change, Problem> {
         let notes = self.0.lock().expect("it does not panic");
         let mut filled = change.clone();
@@ -42,11 +72,16 @@ impl Notes {
                 let Some(name) = noted_name(word) else {
                     continue;
                 };
-                *word = notes.get(name).cloned().ok_or_else(|| {
-                    Problem::failed(format!("no step before this one told `{name}`"))
-                        .on(&change.host)
-                        .step(&change.step)
-                })?;
+                let told = notes.get(name).copied().unwrap_or_default();
+                let what = match told {
+                    Told::Position(lsn) => {
+                        *word = lsn.to_string();
+                        continue;
+                    }
+                    Told::Nothing => format!("no step before this one told `{name}`"),
+                    Told::Nonsense => format!("what was told as `{name}` is no LSN"),
+                };
+                return Err(Problem::failed(what).on(&change.host).step(&change.step));
             }
         }
         Ok(filled)
@@ -55,8 +90,10 @@ impl Notes {
 
 #[cfg(test)]
 mod tests {
+    use indexmap::IndexMap;
+
     use super::*;
-    use crate::plan::{Action, noted};
+    use crate::plan::{Action, Stage, noted};
 
     fn change(argv: &[&str]) -> Change {
         Change {
@@ -80,66 +117,83 @@ mod tests {
         }
     }
 
+    /// Listens for `end_of_wal` of node1, which node2 needs.
+    fn notes() -> Notes {
+        let needs = change(&["received", &noted("end_of_wal of node1")]);
+        Notes::of(&Plan {
+            stages: vec![Stage {
+                hosts: IndexMap::from([("node2".to_owned(), vec![needs])]),
+                deadline: None,
+            }],
+            ..Plan::default()
+        })
+    }
+
+    fn filled(notes: &Notes) -> Result<Vec<String>, String> {
+        let word = noted("end_of_wal of node1");
+        match notes.fill(&change(&[
+            "received",
+            &word,
+            "not-{noted end_of_wal of node1}",
+            "{noted}",
+        ])) {
+            Ok(change) => match change.ops.into_iter().next() {
+                Some(Op::Run { argv, .. }) => Ok(argv),
+                _ => panic!("it is one command"),
+            },
+            Err(problem) => Err(problem.what),
+        }
+    }
+
     #[test]
     fn what_was_told_is_filled_in_where_it_is_named() {
-        let notes = Notes::default();
-        assert!(notes.hear("pgha-note end_of_wal 0/5000060"));
-        assert!(notes.hear("pgha-note other  with blanks "));
-        let word = noted("end_of_wal");
-        let filled = notes
-            .fill(&change(&[
-                "received",
-                &word,
-                &noted("other"),
-                "not-{noted end_of_wal}",
-                "{noted}",
-            ]))
-            .unwrap();
-        assert_eq!(
-            filled,
-            change(&[
-                "received",
-                "0/5000060",
-                "with blanks",
-                "not-{noted end_of_wal}",
-                "{noted}"
-            ])
-        );
+        let notes = notes();
+        assert!(notes.hear("node1", "pgha-note end_of_wal 0/5000060"));
+        let told = [
+            "received",
+            "0/5000060",
+            "not-{noted end_of_wal of node1}",
+            "{noted}",
+        ];
+        assert_eq!(filled(&notes), Ok(told.map(str::to_owned).to_vec()));
     }
 
     #[test]
-    fn the_last_of_two_counts() {
-        let notes = Notes::default();
-        notes.hear("pgha-note a 1");
-        notes.hear("pgha-note a 2");
-        assert_eq!(notes.fill(&change(&["{noted a}"])).unwrap(), change(&["2"]));
+    fn only_the_host_that_the_plan_names_is_believed() {
+        let notes = notes();
+        assert!(notes.hear("node2", "pgha-note end_of_wal 0/5000060"));
+        assert!(notes.hear("node1", "pgha-note other 0/5000060"));
+        assert!(!notes.hear("node1", "end_of_wal 0/5000060"));
+        let nothing = "no step before this one told `end_of_wal of node1`";
+        assert_eq!(filled(&notes), Err(nothing.to_owned()));
     }
 
     #[test]
-    fn other_lines_are_output() {
-        let notes = Notes::default();
-        for line in [
+    fn only_a_position_is_passed_on() {
+        for value in [
             "",
-            "end_of_wal 0/5",
-            " pgha-note a 1",
-            "pgha-note a",
-            "pgha-note a ",
-            "pgha-notes a 1",
+            " 0/1",
+            "0/1 ",
+            "0/0",
+            "00/000",
+            "/1",
+            "1/",
+            "1",
+            "a/1",
+            "0/123456789",
+            "+1/1",
+            "0x1/1",
+            "-1/1",
+            "1/2/3",
+            "0/1'; drop table t; --",
+            "0/1\u{1}",
+            "\\! id",
+            "0/1 0/2",
         ] {
-            assert!(!notes.hear(line), "{line}");
+            let notes = notes();
+            assert!(notes.hear("node1", &format!("pgha-note end_of_wal {value}")));
+            let nonsense = "what was told as `end_of_wal of node1` is no LSN";
+            assert_eq!(filled(&notes), Err(nonsense.to_owned()), "{value:?}");
         }
-        assert!(notes.fill(&change(&["{noted a}"])).is_err());
-    }
-
-    #[test]
-    fn what_was_not_told_is_a_failure_that_says_so() {
-        let notes = Notes::default();
-        notes.hear("pgha-note other 1");
-        let problem = notes
-            .fill(&change(&["received", "{noted end_of_wal}"]))
-            .unwrap_err();
-        assert_eq!(problem.what, "no step before this one told `end_of_wal`");
-        assert_eq!(problem.host.as_deref(), Some("node2"));
-        assert_eq!(problem.step.as_deref(), Some("it holds the last record"));
     }
 }

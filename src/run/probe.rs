@@ -9,6 +9,7 @@ use super::events::{Event, Events, Purpose};
 use super::fleet::Fleet;
 use super::lock::{self, Lock};
 use super::record::Record;
+use super::said::shortened;
 use crate::facts::{Answer, Answers, Facts, Probes, Recorded, Release, script, understood};
 use crate::problem::Problem;
 use crate::shell::{LOOK, NOT_ROOT, prelude};
@@ -101,7 +102,8 @@ async fn ask(
     let mut busy = false;
     shell
         .exchange(&script, &mut |frame| {
-            let section = |id: u32| sections[id as usize - 1].0;
+            // Numbered from 1; the frames have no other numbers than the script.
+            let section = |id: u32| sections.get(id as usize - 1).map(|(section, _)| section);
             match frame {
                 Frame::Begin { .. } => {}
                 Frame::End {
@@ -117,17 +119,23 @@ async fn ask(
                     events.tell(&Event::StepOutput {
                         host: host.to_owned(),
                         step: "looking".to_owned(),
-                        line: text,
+                        line: shortened(&text),
                     });
                 }
                 Frame::Line { id, stream, text } => {
-                    let answer = answers.entry(section(id)).or_default();
-                    match stream {
-                        Stream::Out => answer.lines.push(text),
-                        Stream::Err => answer.errors.push(text),
+                    if let Some(section) = section(id) {
+                        let answer = answers.entry(*section).or_default();
+                        match stream {
+                            Stream::Out => answer.lines.push(text),
+                            Stream::Err => answer.errors.push(text),
+                        }
                     }
                 }
-                Frame::End { id, code } => answers.entry(section(id)).or_default().code = code,
+                Frame::End { id, code } => {
+                    if let Some(section) = section(id) {
+                        answers.entry(*section).or_default().code = code;
+                    }
+                }
             }
         })
         .await

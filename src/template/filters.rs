@@ -22,6 +22,7 @@ pub fn install(environment: &mut Environment<'static>) {
     environment.add_filter("quote_ini", |text: String| {
         format!("'{}'", text.replace('\'', "''"))
     });
+    environment.add_filter("quote_unit", quote_unit);
     environment.add_filter("quote_shell", |text: String| crate::shell::quote(&text));
     environment.add_filter("hba_address", hba_address);
     environment.add_filter("combine", combine);
@@ -30,6 +31,12 @@ pub fn install(environment: &mut Environment<'static>) {
             .map_or_else(String::new, |(folder, _)| folder.to_owned())
     });
     environment.set_formatter(as_configuration);
+}
+
+/// One word of a setting in a unit file (systemd.syntax(7), systemd.unit(5) "Specifiers").
+fn quote_unit(text: String) -> String {
+    let plain = text.replace('\\', r"\\").replace('"', "\\\"");
+    format!("\"{}\"", plain.replace('%', "%%"))
 }
 
 /// An address as one field of `pg_hba.conf`: an IP address matches itself alone, a name is looked up by the server.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::secret::is_forbidden;
+
 /// What a stream shows.
 #[derive(Debug)]
 pub(super) enum Event {
@@ -41,10 +43,13 @@ impl Cutter {
         &self.partial
     }
 
-    pub fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) {
+    /// Takes bytes in; gives how many lines they ended.
+    pub fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<Event>) -> usize {
+        let mut lines = 0;
         let ends = |byte: &u8| *byte == b'\n' || (self.carriage && *byte == b'\r');
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(ends) {
+            lines += 1;
             let by_carriage = rest[at] == b'\r';
             self.partial.extend_from_slice(&rest[..at]);
             rest = &rest[at + 1..];
@@ -64,11 +69,22 @@ impl Cutter {
                 events.push_back(Event::Line(String::new()));
             }
             if !line.is_empty() {
-                events.push_back(Event::Line(String::from_utf8_lossy(&line).into_owned()));
+                events.push_back(Event::Line(text(&line)));
             }
         }
         self.partial.extend_from_slice(rest);
+        lines
     }
+}
+
+/// A host must not be able to name a secret that it, or another one, is then sent: what names one is replaced as bytes are
+/// that are no text.
+fn text(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line);
+    if text.contains(is_forbidden) {
+        return text.replace(is_forbidden, "\u{FFFD}");
+    }
+    text.into_owned()
 }
 
 fn parse(marker: &[u8]) -> Option<Event> {

@@ -1,9 +1,30 @@
 //! Two streams of bytes → frames. Pure.
+//!
+//! What a host says is input. The frames that are handed on are those of the script, its steps in order and each at most
+//! once, so that whoever reads them may count on it; anything else, and more than [`MOST_BYTES`] of it, is a [`Fault`].
 
 use std::collections::VecDeque;
 
 use super::cutter::{Cutter, Event};
-use super::{Frame, Stream};
+use super::{Frame, Script, Stream};
+
+/// What one exchange may answer, both streams together.
+pub const MOST_BYTES: usize = 64 << 20;
+/// And in how many lines: one costs memory however short it is.
+pub const MOST_LINES: usize = 2 << 20;
+/// What is told of stray output: its end.
+const MOST_STRAY: usize = 16 << 10;
+
+/// An answer that cannot be one to the script.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("more than 64 MiB of output, or two million lines of it")]
+    TooMuch,
+    #[error("it began step {0}, which is not the next one")]
+    OutOfTurn(u32),
+    #[error("it ended after {0} of {1} steps")]
+    CutShort(usize, usize),
+}
 
 /// One stream's side of [`Decoder`].
 #[derive(Debug)]
@@ -24,9 +45,19 @@ struct Side {
 pub struct Decoder {
     sides: [Side; 2],
     sequence: u64,
+    /// The ids of the script's steps, in order.
+    steps: Vec<u32>,
+    /// How many of them have begun.
+    begun: usize,
+    /// Whether the one that ended last was the last one to run: it failed, and the script stops at that.
+    stopped: bool,
+    stop_at_failure: bool,
     current: Option<u32>,
     /// The step that ended last.
     last: Option<u32>,
+    /// How much was taken in since the exchange began, in bytes and in lines.
+    taken: (usize, usize),
+    fault: Option<Fault>,
     /// The last lines printed outside every step: what a login shell's startup files, `sudo` or the prelude said.
     stray: VecDeque<String>,
 }
@@ -45,15 +76,24 @@ impl Decoder {
         Self {
             sides: [side(Stream::Out, false), side(Stream::Err, true)],
             sequence: 0,
+            steps: Vec::new(),
+            begun: 0,
+            stopped: false,
+            stop_at_failure: false,
             current: None,
             last: None,
+            taken: (0, 0),
+            fault: None,
             stray: VecDeque::new(),
         }
     }
 
-    /// Begins the exchange with this number.
-    pub fn expect(&mut self, sequence: u64) {
+    /// Begins the exchange with this number, which sends this script.
+    pub fn expect(&mut self, sequence: u64, script: &Script) {
         self.sequence = sequence;
+        self.steps = script.steps.iter().map(|step| step.id).collect();
+        self.stop_at_failure = script.stop_at_failure;
+        (self.begun, self.stopped, self.taken) = (0, false, (0, 0));
         self.last = None;
         self.stray.clear();
         for side in &mut self.sides {
@@ -74,6 +114,11 @@ impl Decoder {
         self.sides.iter().all(|side| side.hello)
     }
 
+    /// What is wrong with the answer; nothing more of it is taken in then.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
     /// The exit code of the enclosing subshell, once both streams have shown the exchange's final marker.
     pub fn finished(&self) -> Option<i32> {
         self.sides[1].done.and(self.sides[0].done)
@@ -85,27 +130,43 @@ impl Decoder {
         let partial = partial.filter(|bytes| !bytes.is_empty());
         let mut lines: Vec<String> = self.stray.iter().cloned().collect();
         lines.extend(partial.map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
-        lines.join("\n").trim().to_owned()
+        let text = lines.join("\n");
+        let end = text.ceil_char_boundary(text.len().saturating_sub(MOST_STRAY));
+        text[end..].trim().to_owned()
     }
 
     /// Takes the bytes that came on one stream, and hands on every frame that they complete.
     pub fn feed(&mut self, stream: Stream, bytes: &[u8], on_frame: &mut dyn FnMut(Frame)) {
+        if self.fault.is_some() {
+            return;
+        }
         let side = &mut self.sides[stream as usize];
-        side.cutter.feed(bytes, &mut side.events);
-        loop {
+        let lines = side.cutter.feed(bytes, &mut side.events);
+        self.taken = (self.taken.0 + bytes.len(), self.taken.1 + lines);
+        if self.taken.0 > MOST_BYTES || self.taken.1 > MOST_LINES {
+            self.fault = Some(Fault::TooMuch);
+        }
+        while self.fault.is_none() {
             let moved = self.advance(0, on_frame) | self.advance(1, on_frame);
             if let (Some(id), Some(code), Some(_)) =
                 (self.current, self.sides[0].ended, self.sides[1].ended)
             {
                 self.current = None;
                 self.last = Some(id);
+                self.stopped = code != 0 && self.stop_at_failure;
                 for side in &mut self.sides {
                     (side.inside, side.ended) = (false, None);
                 }
                 on_frame(Frame::End { id, code });
             } else if !moved {
-                return;
+                break;
             }
+        }
+        // A prelude that ends the script says so with its exit code.
+        let ended = self.begun - usize::from(self.current.is_some());
+        if self.finished() == Some(0) && ended < self.steps.len() && !self.stopped {
+            self.fault
+                .get_or_insert(Fault::CutShort(ended, self.steps.len()));
         }
     }
 
@@ -119,6 +180,11 @@ impl Decoder {
             moved = true;
             match (event, self.current) {
                 (Event::Begin(id), None) => {
+                    if self.stopped || self.steps.get(self.begun) != Some(&id) {
+                        self.fault = Some(Fault::OutOfTurn(id));
+                        return false;
+                    }
+                    self.begun += 1;
                     (self.current, side.inside) = (Some(id), true);
                     on_frame(Frame::Begin { id });
                 }
@@ -155,9 +221,9 @@ mod tests {
     use super::*;
     use crate::transport::{Script, Step, protocol};
 
-    fn frames(out: &[u8], err: &[u8], size: usize) -> Vec<Frame> {
+    fn frames(script: &Script, out: &[u8], err: &[u8], size: usize) -> Vec<Frame> {
         let mut decoder = Decoder::new("t");
-        decoder.expect(1);
+        decoder.expect(1, script);
         let mut frames = Vec::new();
         for (stream, bytes) in [(Stream::Err, err), (Stream::Out, out)] {
             for chunk in bytes.chunks(size) {
@@ -211,8 +277,12 @@ mod tests {
             input.write_all(text.as_bytes()).unwrap();
             drop(input);
             let output = child.wait_with_output().unwrap();
-            let whole = frames(&output.stdout, &output.stderr, usize::MAX);
-            assert_eq!(whole, frames(&output.stdout, &output.stderr, 1), "{path}");
+            let whole = frames(&script, &output.stdout, &output.stderr, usize::MAX);
+            assert_eq!(
+                whole,
+                frames(&script, &output.stdout, &output.stderr, 1),
+                "{path}"
+            );
             let plain = |frame: &Frame| {
                 !matches!(frame, Frame::Line { id: 2, .. } | Frame::End { id: 2, .. })
             };

@@ -32,7 +32,8 @@ impl Pipes {
         }
     }
 
-    /// Writes and reads at once, so that neither side waits for the other, until `done`; `false` if the streams ended first.
+    /// Writes and reads at once, so that neither side waits for the other, until `done`; `false` if the streams ended first, or
+    /// what came is no answer ([`Decoder::fault`]).
     pub async fn pump(
         &mut self,
         decoder: &mut Decoder,
@@ -48,7 +49,7 @@ impl Pipes {
         let (mut written, mut out_open, mut err_open) = (false, true, true);
         let (mut out_bytes, mut err_bytes) = (vec![0; 1 << 16], vec![0; 1 << 14]);
         while !done(decoder) {
-            if !out_open && !err_open {
+            if decoder.fault().is_some() || (!out_open && !err_open) {
                 return false;
             }
             tokio::select! {
@@ -65,6 +66,6 @@ impl Pipes {
                 () = sleep(LAST_WORDS), if !(out_open && err_open) => return false,
             }
         }
-        true
+        decoder.fault().is_none()
     }
 }

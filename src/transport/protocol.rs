@@ -38,7 +38,7 @@ pub enum Frame {
     Begin {
         id: u32,
     },
-    /// A line without its newline; bytes that are not UTF-8 are replaced. On stdout nothing else is changed; on stderr a
+    /// A line without its newline; bytes that are not UTF-8, and what would name a secret, are replaced. On stdout nothing else is changed; on stderr a
     /// `\r` ends a line too, so that a progress meter streams.
     Line {
         id: u32,

@@ -15,6 +15,8 @@ pub enum Reply {
     Drop { out: String, err: String },
     /// The step began, and nothing more is ever heard.
     Hang,
+    /// A host that lies: this marker on both streams, before the step's own begins. The reply after it is the step's.
+    Marker(String),
 }
 
 impl Reply {
@@ -61,9 +63,16 @@ pub(super) fn play(
         decoder.feed(Stream::Err, err, on_frame);
     };
     for step in &script.steps {
+        let mut reply = replies.next();
+        while let Some(Reply::Marker(text)) = reply {
+            let lie = marker(tag, &text);
+            say(&lie, &lie);
+            reply = replies.next();
+        }
         let begin = marker(tag, &format!("begin {}", step.id));
         say(&begin, &begin);
-        match replies.next().unwrap_or_else(|| Reply::ok("")) {
+        match reply.unwrap_or_else(|| Reply::ok("")) {
+            Reply::Marker(_) => {}
             Reply::Drop { out, err } => {
                 say(out.as_bytes(), err.as_bytes());
                 return Played::Dropped;

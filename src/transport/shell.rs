@@ -109,6 +109,7 @@ impl Shell {
         let waiting = pipes.pump(&mut self.decoder, &hello, &mut ignore, Decoder::greeted);
         match timeout(GREETING, waiting).await {
             Ok(true) => Ok(self),
+            Ok(false) if self.decoder.fault().is_some() => Err(self.nonsense()),
             Ok(false) => Err(escalation::refused(
                 &self.host,
                 become_user,
@@ -129,7 +130,8 @@ impl Shell {
     }
 
     /// Writes the whole script at once, and reads until its final marker; `on_frame` is called as lines come. A step
-    /// that fails is a frame; an error says that the script was cut short: what it did is then not known.
+    /// that fails is a frame; an error says that the script was cut short: what it did is then not known. Whatever the host
+    /// says, the frames are of the script's own steps, in order, each at most once.
     pub async fn exchange(
         &mut self,
         script: &Script,
@@ -147,7 +149,7 @@ impl Shell {
             return Err(Problem::failed("a script holds a NUL byte").on(&self.host));
         }
         self.exchanges += 1;
-        self.decoder.expect(self.exchanges);
+        self.decoder.expect(self.exchanges, script);
         self.broken = true;
         let decoder = &mut self.decoder;
         let whole = match &mut self.peer {
@@ -167,6 +169,9 @@ impl Shell {
                 }
             }
         };
+        if self.decoder.fault().is_some() {
+            return Err(self.nonsense());
+        }
         if !whole {
             return Err(self.lost().await);
         }
@@ -182,6 +187,18 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// The host's answer is none.
+    fn nonsense(&self) -> Problem {
+        let fault = self
+            .decoder
+            .fault()
+            .map_or_else(String::new, ToString::to_string);
+        Problem::failed("the host's answer is none that its script could give")
+            .on(&self.host)
+            .because(fault)
+            .hint("what it did is not known; see on the host what `/bin/sh` is, and what its programs print")
     }
 
     async fn lost(&self) -> Problem {

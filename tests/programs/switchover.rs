@@ -501,6 +501,8 @@ fn asks_for_nothing_that_is_no_lsn() {
             "0/0",
             "00/000",
             "3000000",
+            "000000001/0",
+            "1/100000000",
         ] {
             let said = host.run(shell, "switchover", &["received", wrong, "1"]);
             table.check(

@@ -219,6 +219,13 @@ const SCENARIOS: &[Scenario] = &[
     ),
     ("two_labs_never_meet", Others, Always, labs::never_meet),
     ("a_fourth_member_joins", Others, Always, members::a_fourth),
+    ("a_member_leaves", Others, Always, members::leave),
+    (
+        "missing_data_are_no_new_cluster",
+        Others,
+        Always,
+        members::without_data,
+    ),
     (
         "a_new_order_or_primary_changes_nothing",
         Others,

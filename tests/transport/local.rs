@@ -31,6 +31,59 @@ fn exit_codes_and_streams_are_told_apart() {
     });
 }
 
+/// What a shell answers that does not do as it is told, and what is said of it.
+#[test]
+fn a_shell_that_lies_is_an_error_that_names_the_host() {
+    let lies = [
+        (
+            "_pgha_end 1 0; _pgha_mark 'begin 999'",
+            "it began step 999, which is not the next one",
+        ),
+        (
+            "_pgha_end 1 0; _pgha_mark 'begin 0'",
+            "it began step 0, which is not the next one",
+        ),
+        (
+            "_pgha_end 1 0; _pgha_mark 'begin 1'",
+            "it began step 1, which is not the next one",
+        ),
+        (
+            "_pgha_end 1 0; _pgha_mark 'final 1 0'",
+            "it ended after 1 of 2 steps",
+        ),
+        ("_pgha_mark 'final 1 0'", "it ended after 0 of 2 steps"),
+        (
+            "head -c 70000000 /dev/zero",
+            "more than 64 MiB of output, or two million lines of it",
+        ),
+        (
+            "head -c 70000000 /dev/zero >&2",
+            "more than 64 MiB of output, or two million lines of it",
+        ),
+        (
+            "yes '' | head -n 3000000",
+            "more than 64 MiB of output, or two million lines of it",
+        ),
+    ];
+    bounded(async {
+        for (body, cause) in lies {
+            let mut shell = shell().await;
+            let mut ignore = |_| {};
+            let said = shell.exchange(&script(&[body, "true"]), &mut ignore).await;
+            let problem = said.expect_err(body);
+            assert_eq!(problem.cause.as_deref(), Some(cause), "{body}");
+            assert_eq!(problem.host.as_deref(), Some("here"), "{body}");
+            // What it says from then on is nobody's.
+            assert!(
+                shell
+                    .exchange(&script(&["true"]), &mut ignore)
+                    .await
+                    .is_err()
+            );
+        }
+    });
+}
+
 #[test]
 fn output_keeps_its_lines() {
     bounded(async {
