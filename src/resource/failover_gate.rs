@@ -138,7 +138,7 @@ fn asked<'v>(view: &View<'v>) -> Option<&'v Failover> {
 }
 
 /// Who may be taking writes, and cannot be asked: the primary, or, where nobody is known to have been it, every member that
-/// does not answer, and whoever repmgr takes for the primary and the inventory does not name.
+/// does not answer. Whoever repmgr knows and the inventory does not name has refused the plan before.
 fn unseen(view: &View<'_>) -> Vec<String> {
     let topology = view.topology;
     let is_silent = |name: &String| !view.world.contains_key(name);
@@ -146,13 +146,7 @@ fn unseen(view: &View<'_>) -> Vec<String> {
         return Some(dead.clone()).filter(is_silent).into_iter().collect();
     }
     let members = topology.members.iter().map(|member| member.name.clone());
-    let nodes = view.server().into_iter().flat_map(|server| &server.nodes);
-    let strangers = nodes
-        .filter(|(name, node)| {
-            node.kind == "primary" && node.active && topology.member(name).is_none()
-        })
-        .map(|(name, _)| name.clone());
-    members.filter(is_silent).chain(strangers).collect()
+    members.filter(is_silent).collect()
 }
 
 /// What is known of a candidate that nobody hands over to, and that replaces nobody.
