@@ -22,7 +22,7 @@ use crate::problem::Problem;
 #[serde(deny_unknown_fields)]
 pub struct SwitchoverGate {}
 
-/// What `templates/member.sh.j2` runs, beside PostgreSQL's own.
+/// What the programs of a member run, beside PostgreSQL's own.
 const MEMBER_PROGRAMS: [&str; 9] = [
     "systemctl",
     "systemd-run",
@@ -35,7 +35,7 @@ const MEMBER_PROGRAMS: [&str; 9] = [
     "ssh",
 ];
 
-/// What `templates/pooler.sh.j2` runs.
+/// What the programs of a pooler run.
 const POOLER_PROGRAMS: [&str; 8] = [
     "systemctl",
     "systemd-run",
