@@ -277,7 +277,7 @@ const SCENARIOS: &[Scenario] = &[
     (
         "a_walk_over_three_members",
         Nothing,
-        Always,
+        Whole,
         walk::over_three,
     ),
     (
