@@ -1,5 +1,6 @@
 #!/bin/sh
-# While clients are where the primary is: returns when there is reason to ask who that is, or after some minutes.
+# While clients are where the primary is: returns when there is reason to ask who that is, or after a minute, as another may take writes beside it;
+# of many poolers each waits for longer.
 #
 # pgbouncer's own connections tell, and cost the primary nothing: they break when it ends. One that is frozen breaks none, so
 # every few seconds it is asked whether it takes connections; the more poolers, the less often by each, so that a member
@@ -41,7 +42,7 @@ watch_primary() {
 }
 
 at_the_end() {
-  until_over sleep "$((300 + $(random 60)))"
+  until_over sleep "$((every * 12 + $(random "$every")))"
   echo 'time end'
 }
 

@@ -381,6 +381,8 @@ pub fn killed() {
 /// Another takes the old primary's place; poolers follow.
 fn promote(lab: &Lab, new: &str) {
     assert_eq!(lab.sql(new, "select pg_promote()"), "t");
+    // Where the old one goes on a pooler would look within a minute.
+    lab.on("pooler1", "systemctl restart pgha-follow");
     is_led_to(lab, "pooler1", new);
 }
 
