@@ -72,6 +72,10 @@ pub fn problems(members: &Members<'_>, nodes: &[Node]) -> Vec<String> {
         let name = &node.name;
         match node.state.as_str() {
             "streaming" => {}
+            // Whatever it follows, e.g. a former primary, that verb decides how it comes to follow the primary.
+            "not replicating" if primary.is_some() => problems.push(format!(
+                "`{name}` is not replicating (hint: `pgha rejoin INVENTORY {name}` lets it follow the primary)"
+            )),
             "not replicating" => problems.push(format!("`{name}` is not replicating")),
             state => problems.push(format!("`{name}` does not stream yet: it is in `{state}`")),
         }

@@ -237,7 +237,9 @@ fn each_fault_is_told() {
                 server(world, "node1").senders.remove("node2");
                 server(world, "node2").receiver = None;
             },
-            &["`node2` is not replicating"],
+            &[
+                "`node2` is not replicating (hint: `pgha rejoin INVENTORY node2` lets it follow the primary)",
+            ],
         ),
         (
             |world| server(world, "node3").receiver.as_mut().unwrap().timeline = Some(2),
