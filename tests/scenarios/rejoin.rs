@@ -74,7 +74,10 @@ fn rewinds(lab: &Lab) {
     assert!(commits >= COMMITS, "{commits}");
     let told = format!("`node1` does not have {commits} commits from ");
     assert!(refused.stderr.contains(&told), "{commits}: {refused}");
-    assert!(refused.stderr.contains("`public.own` of `postgres`"), "{refused}");
+    assert!(
+        refused.stderr.contains("`public.own` of `postgres`"),
+        "{refused}"
+    );
     let there = saved(lab, "node2");
     let found = format!("grep -lF {MARKER} {there}/pg_wal/*");
     assert_ne!(
