@@ -11,6 +11,13 @@ turn_addresses() { # OLD NEW [ROOT], e.g. `172.30.7. 172.30.9.`
     grep -rlI -e "$pattern" "$2/etc/pgbouncer" "$2/etc/postgresql" "$2/etc/repmgr.conf" "$2/usr/local/lib/pgha" \
         "$2/var/lib/pgha" "$2/var/lib/postgresql/.pgpass" "$2/var/lib/postgresql/.ssh" \
         "$2"/var/lib/postgresql/*/*/postgresql.auto.conf 2>/dev/null |
-        # Twice: two addresses with one character between them share it.
-        while IFS= read -r file; do sed -i "s/$pattern/\\1$1/g; s/$pattern/\\1$1/g" "$file"; done
+        while IFS= read -r file; do
+            turned=$(mktemp)
+            # Twice: two addresses with one character between them share it.
+            sed "s/$pattern/\\1$1/g; s/$pattern/\\1$1/g" "$file" >"$turned"
+            # Into the file that is there. One that is put in its place by a rename is not gone once it is removed: an overlay in
+            # user space (fuse-overlayfs 1.10) then shows the image's again.
+            cat "$turned" >"$file"
+            rm "$turned"
+        done
 }
