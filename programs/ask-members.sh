@@ -17,11 +17,7 @@
 . "$lib/asking.sh"
 exec </dev/null
 
-# The password file is postgres's.
-if [ "$uid" = 0 ]; then
-  as_postgres "$0" "$@"
-  exit
-fi
+be_postgres "$@"
 
 # Seconds that a member has. A busy machine takes its time; who asks before anything is begun can wait for longer.
 patience=${PGHA_PATIENCE:-3}

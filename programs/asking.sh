@@ -2,6 +2,14 @@
 # How a member is asked: by a role that may log in to one database and has no rights.
 # shellcheck disable=SC2034,SC2154 # the host's values; the programs read what is set here
 
+# The program runs as postgres from here on: the password file and pgbouncer's console are that user's.
+be_postgres() { # ARGUMENT…: the program's own
+  if [ "$uid" = 0 ]; then
+    as_postgres "$0" "$@"
+    exit
+  fi
+}
+
 # With a plain environment: nothing of the caller's, e.g. PGHOSTADDR, leads elsewhere. GSS is not tried, which takes a look
 # for tickets each time.
 plainly() { (exec_plainly "$@"); } # [NAME=VALUE…] COMMAND ARGUMENT…

@@ -12,11 +12,7 @@
 . "$lib/asking.sh"
 exec </dev/null
 
-# The password file is postgres's.
-if [ "$uid" = 0 ]; then
-  as_postgres "$0" "$@"
-  exit
-fi
+be_postgres "$@"
 
 seconds=$1 every=$2
 shift 2

@@ -46,10 +46,12 @@ remember_replaced() { # NAME SYSTEM TIMELINE
 # Whether this server, at that position, is known to have been replaced; by whom and on which timeline, into $replaced_by and
 # $replaced_on.
 was_replaced() { # SYSTEM TIMELINE
-  [ -e "$kept/replaced" ] || return 1
-  read -r replaced_by replaced_system replaced_on <"$kept/replaced" || return 1
-  [ "$replaced_system" = "$1" ] || return 1
-  [ "${replaced_on:-0}" -gt "$2" ]
+  read_mark replaced "$1" && [ "${replaced_on:-0}" -gt "$2" ]
+}
+
+# What is remembered of that system; fails where that is nothing.
+read_mark() { # NAME SYSTEM
+  [ -e "$kept/$1" ] && read -r replaced_by replaced_system replaced_on <"$kept/$1" && [ "$replaced_system" = "$2" ]
 }
 
 # One that was on the same timeline, and for which another goes on (`contest.sh`), stays stopped likewise. It ends with
@@ -59,9 +61,7 @@ remember_outvoted() { # NAME SYSTEM TIMELINE
 }
 
 was_outvoted() { # SYSTEM TIMELINE
-  [ -e "$kept/outvoted" ] || return 1
-  read -r replaced_by replaced_system replaced_on <"$kept/outvoted" || return 1
-  [ "$replaced_system" = "$1" ] && [ "${replaced_on:-0}" -ge "$2" ]
+  read_mark outvoted "$1" && [ "${replaced_on:-0}" -ge "$2" ]
 }
 
 # What a host's administrator can do about it.

@@ -14,11 +14,7 @@
 . "$lib/asking.sh"
 exec </dev/null
 
-# pgbouncer's console is postgres's.
-if [ "$uid" = 0 ]; then
-  as_postgres "$0" "$@"
-  exit
-fi
+be_postgres "$@"
 
 address=$1 port_there=$2
 patience=2

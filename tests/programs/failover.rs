@@ -4,6 +4,13 @@ use std::process::Command;
 
 use crate::host::{Host, NOBODY, SHELLS, Table, prints};
 
+/// A standby's server, which takes writes once it was asked to.
+const CANDIDATE: &str = "case $* in
+*'select pg_promote('*) : >\"$root/promoted\" ;;
+*'not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
+*pg_stat_wal_receiver*) echo t ;;
+esac";
+
 // --- a primary that is replaced without having been asked ---
 
 #[test]
@@ -390,14 +397,7 @@ fn the_timer_of_the_candidate_asks_before_it_promotes() {
             host.write("state/armed", "");
             host.write("data/standby.signal", "");
             host.answer("ssh", ssh);
-            host.answer(
-                "psql",
-                "case $* in
-*'select pg_promote('*) : >\"$root/promoted\" ;;
-*'not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
-*pg_stat_wal_receiver*) echo t ;;
-esac",
-            );
+            host.answer("psql", CANDIDATE);
             let said = host.run(
                 shell,
                 "failsafe",
@@ -601,14 +601,7 @@ fn a_candidate_that_comes_late_stays_a_standby() {
             host.write("kept/failsafe", "candidate 172.30.7.12\n");
             host.write("data/standby.signal", "");
             host.answer("find-primary", find);
-            host.answer(
-                "psql",
-                "case $* in
-*'select pg_promote('*) : >\"$root/promoted\" ;;
-*'not pg_is_in_recovery()'*) if [ -e \"$root/promoted\" ]; then echo t; else echo f; fi ;;
-*pg_stat_wal_receiver*) echo t ;;
-esac",
-            );
+            host.answer("psql", CANDIDATE);
             let said = host.run(
                 shell,
                 "failsafe",
