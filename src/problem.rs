@@ -23,7 +23,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The exit code of the process, as the README lists them.
+    /// The exit code of the process, as `docs/reference/verbs.md` lists them.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Failed => 1,
