@@ -47,7 +47,7 @@ random() { # NUMBER
 
 # --- waiting for lines of several, and ending them ---
 #
-#   { beside COMMAND…; beside COMMAND…; wait; } | { while read -r name kind pid; do …; done; over $pids; }
+#   { beside COMMAND…; beside COMMAND…; all_begun; } | { all=; while read -r name kind pid; do …; done; over $pids; }
 
 # Starts a command of which the lines are read, and says to the reader who it is.
 beside() { # COMMAND ARGUMENT…
@@ -55,22 +55,34 @@ beside() { # COMMAND ARGUMENT…
   echo "- pid $!"
 }
 
+all_begun() {
+  echo '- all'
+  wait
+}
+
 # Such a command runs others by this, each of which is one process and ends with it. A psql is asked to end, so that no server's log says that a client was
 # lost; one that waits for a frozen server is made to.
 until_over() { # COMMAND ARGUMENT…
-  trap 'end_begun; exit 0' TERM
+  # By `$!`: a variable would be set a moment after the command is there.
+  trap 'end_begun "$!"; exit 0' TERM
   "$@" &
-  begun=$!
-  wait "$begun"
+  wait "$!"
 }
 
-end_begun() {
-  kill -INT "$begun" 2>/dev/null || :
-  { sleep 1; kill -KILL "$begun"; } >/dev/null 2>&1 &
+end_begun() { # PID
+  kill -INT "$1" 2>/dev/null || :
+  { sleep 1; kill -KILL "$1"; } >/dev/null 2>&1 &
 }
 
-# The reader has what it waited for. A psql that is asked to end writes a last line, and is lost if nobody can read it.
+# The reader has what it waited for, maybe before all were begun, which it has read where $all is set. A psql that is asked to
+# end writes a last line, and is lost if nobody can read it.
 over() { # PID…
+  while [ -z "$all" ] && read -r _ kind pid; do
+    case $kind in
+      pid) set -- "$@" "$pid" ;;
+      all) all=yes ;;
+    esac
+  done
   exec 3<&0
   sleep 1 >/dev/null 2>&1 &
   kill "$@" 2>/dev/null || :

@@ -48,12 +48,13 @@ began=$(seconds)
   done <<END
 $members
 END
-  wait
+  all_begun
 } | {
-  told=' ' pids=''
+  told=' ' pids='' all=''
   while read -r name kind pid; do
     case $kind in
       pid) pids="$pids $pid" ;;
+      all) all=yes ;;
       end) break ;;
       primary)
         # Who could have told by now, and has not, is silent.

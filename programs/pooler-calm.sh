@@ -47,12 +47,13 @@ began=$(seconds)
   beside at_the_end
   beside watch_servers
   beside watch_primary
-  wait
+  all_begun
 } | {
-  pids='' most=0 broken=''
+  pids='' all='' most=0 broken=''
   while read -r name value pid; do
     case $name,$value in
       -,pid) pids="$pids $pid" ;;
+      -,all) all=yes ;;
       *,end) break ;;
       used_servers,*)
         name=connections

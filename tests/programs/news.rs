@@ -151,6 +151,29 @@ fn a_member_that_takes_writes_or_is_lost_is_news() {
     });
 }
 
+/// The reason may come before all are begun.
+#[test]
+fn one_that_is_begun_late_ends_with_the_others() {
+    let late = r#"read() {
+  command read "$@" || return
+  case ${name-} in node3) command sleep 0.2 ;; esac
+}
+"#;
+    for shell in SHELLS {
+        let host = host(late);
+        host.answer(
+            "psql",
+            "case $* in *name=node2*) echo node2 primary ;; esac; exec sleep 60",
+        );
+        let said = host.run(shell, "await-news", &["6000", "1", "node2", "node3"]);
+        assert_eq!(
+            (said.code, said.out.as_str()),
+            (Some(0), "node2 primary\n"),
+            "{said:?}"
+        );
+    }
+}
+
 /// One login to each, however long it lasts.
 #[test]
 fn waiting_logs_in_once() {
