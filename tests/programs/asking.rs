@@ -1,6 +1,6 @@
 //! `ask-members` and `find-primary`: what members say, and who is the primary by that.
 
-use crate::host::{Host, SHELLS, Said, Table, prints};
+use crate::host::{Host, SHELLS, Said, Table, has_turn, prints};
 
 /// What node2's `psql` and `pg_isready` do, and the answer that is made of it.
 const ANSWERS: [(&str, &str, &str, &str); 18] = [
@@ -249,6 +249,9 @@ fn every_combination(shell: &[&str]) {
         for second in KINDS {
             for third in KINDS {
                 let kinds = [first, second, third];
+                if !has_turn(shell, &format!("{kinds:?}")) {
+                    continue;
+                }
                 let lines = kinds
                     .iter()
                     .enumerate()

@@ -2,9 +2,11 @@
 //! well is refused before anything is stopped.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::host::{Host, SHELLS, Table};
+use crate::host::{Host, SHELLS, Table, has_turn};
 
 /// A member whose data directory has its `pg_wal` in `wal` and a tablespace in `ts`. What changes names is counted, and ends the
 /// program at the number in `ends-at`, as a power cut would.
@@ -47,16 +49,40 @@ fn sh(script: &str, host: &Host) -> String {
     String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
 }
 
-/// What is in `$1`: data of a name with both parts; a copy's parts are beside their places.
-const DATA: &str = r#"
-data() { # NAME DIRECTORY WAL TABLESPACE
-  mkdir -p "$2/pg_tblspc" "$3" "$4/PG_15_1"
-  echo "$1" | tee "$2/PG_VERSION" "$3/who" >"$4/PG_15_1/who"
-  ln -s "$3" "$2/pg_wal"
-  ln -s "$4" "$2/pg_tblspc/16400"
+/// Data of a name, with both parts outside of their directory.
+fn data(host: &Host, name: &str, [directory, wal, tablespace]: [&str; 3]) {
+    for file in [
+        format!("{directory}/PG_VERSION"),
+        format!("{wal}/who"),
+        format!("{tablespace}/PG_15_1/who"),
+    ] {
+        host.write(&file, &format!("{name}\n"));
+    }
+    fs::create_dir_all(host.path(directory).join("pg_tblspc")).unwrap();
+    symlink(host.path(wal), host.path(directory).join("pg_wal")).unwrap();
+    let link = host.path(directory).join("pg_tblspc/16400");
+    symlink(host.path(tablespace), link).unwrap();
 }
-cd "$1"
-"#;
+
+/// What there is in a folder whose name begins so.
+fn named(host: &Host, folder: &str, begin: &str) -> Vec<String> {
+    let entries = fs::read_dir(host.path(folder)).into_iter().flatten();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(begin)).collect()
+}
+
+/// What is left of a copy, anywhere.
+fn left(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let found = entries.flat_map(|entry| {
+        let path = entry.path();
+        let is_left = entry.file_name().to_string_lossy().contains("pgha-new");
+        let inside = entry.file_type().unwrap().is_dir().then(|| left(&path));
+        let own = is_left.then_some(path).into_iter();
+        own.chain(inside.unwrap_or_default()).collect::<Vec<_>>()
+    });
+    found.collect()
+}
 
 fn anew(host: &Host) {
     host.reset();
@@ -64,12 +90,12 @@ fn anew(host: &Host) {
     host.write("ends-at", "0\n");
     host.write("tries", "0\n");
     host.answer("psql", "case $* in *count*) echo 0 ;; esac");
-    sh(
-        &format!(
-            "{DATA}rm -rf data data.* wal wal.* ts; data old \"$1/data\" \"$1/wal\" \"$1/ts\""
-        ),
-        host,
-    );
+    for begin in ["data", "wal", "ts"] {
+        for name in named(host, "", begin) {
+            fs::remove_dir_all(host.path(&name)).unwrap();
+        }
+    }
+    data(host, "old", ["data", "wal", "ts"]);
 }
 
 /// A whole copy is beside its place.
@@ -77,24 +103,23 @@ fn copied(host: &Host, shell: &[&str]) {
     let [wal, ts] = ["wal", "ts"].map(|name| host.path(name).display().to_string());
     let said = host.run(shell, "copy", &["ready", &wal, &ts]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    sh(
-        &format!(
-            "{DATA}rm -rf data.pgha-new; data new \"$1/data.pgha-new\" \"$1/wal.pgha-new\" \"$1/ts/pgha-new\""
-        ),
-        host,
-    );
+    let new = ["data.pgha-new", "wal.pgha-new", "ts/pgha-new"];
+    if host.has(new[0]) {
+        fs::remove_dir_all(host.path(new[0])).unwrap();
+    }
+    data(host, "new", new);
 }
 
 /// The whole of a data directory: the name of the data in it, in its log and in its tablespace, and where its links lead.
 fn whole(host: &Host, directory: &str) -> String {
-    sh(
-        &format!(
-            "cd \"$1/{directory}\" && cat PG_VERSION pg_wal/who pg_tblspc/16400/PG_15_1/who; readlink pg_wal pg_tblspc/16400"
-        ),
-        host,
-    )
-    .replace(&format!("{}/", host.path("").display()), "")
-    .replace('\n', " ")
+    let files = ["PG_VERSION", "pg_wal/who", "pg_tblspc/16400/PG_15_1/who"];
+    let names = files.map(|file| host.read(&format!("{directory}/{file}")));
+    let links = ["pg_wal", "pg_tblspc/16400"].map(|link| {
+        let target = fs::read_link(host.path(directory).join(link)).unwrap_or_default();
+        let target = target.strip_prefix(host.path("")).unwrap_or(&target);
+        target.display().to_string()
+    });
+    [&names[..], &links[..]].concat().join(" ")
 }
 
 #[test]
@@ -106,6 +131,10 @@ fn a_copy_takes_its_place_with_its_parts_whatever_ends_that() {
             let mut at = 0;
             loop {
                 at += 1;
+                assert!(at < 100, "it ends by itself");
+                if !has_turn(shell, &format!("{discard} {at}")) {
+                    continue;
+                }
                 anew(&host);
                 copied(&host, shell);
                 host.write("effects", "0\n");
@@ -122,7 +151,7 @@ fn a_copy_takes_its_place_with_its_parts_whatever_ends_that() {
                 // As the next run goes on.
                 let goes_on = if !host.has("data") {
                     copied(&host, shell);
-                    sh("mv \"$1/data.pgha-new\" \"$1/data\"", &host);
+                    fs::rename(host.path("data.pgha-new"), host.path("data")).unwrap();
                     host.run(shell, "copy", &["settle"])
                 } else if host.read("data/PG_VERSION") == "old" {
                     copied(&host, shell);
@@ -134,13 +163,13 @@ fn a_copy_takes_its_place_with_its_parts_whatever_ends_that() {
                 table.same(&case, whole(&host, "data").as_str(), "new new new wal ts");
                 table.check(
                     &case,
-                    sh("cd \"$1\"; find . -name '*pgha-new*'", &host).is_empty(),
+                    left(&host.path("")).is_empty(),
                     &"nothing of a copy is left",
                 );
-                let kept = sh("cd \"$1\"; ls -d data.kept-* 2>/dev/null || :", &host);
+                let kept = named(&host, "", "data.kept-").join(" ");
                 if discard {
                     table.check(&case, ended || kept.is_empty(), &kept);
-                    let parts = sh("cd \"$1\"; ls -d wal.* ts/kept-* 2>/dev/null || :", &host);
+                    let parts = [named(&host, "", "wal."), named(&host, "ts", "kept-")].concat();
                     table.check(&case, ended || parts.is_empty(), &parts);
                 } else {
                     let kept = whole(&host, &kept);
@@ -149,7 +178,6 @@ fn a_copy_takes_its_place_with_its_parts_whatever_ends_that() {
                 if !ended {
                     break;
                 }
-                assert!(at < 100, "it ends by itself");
             }
             table.check("moments", at > 10, &at);
         }

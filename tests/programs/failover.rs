@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::host::{Host, NOBODY, SHELLS, Table, prints};
+use crate::host::{Host, NOBODY, SHELLS, Table, has_turn, prints};
 
 /// A standby's server, which takes writes once it was asked to.
 const CANDIDATE: &str = "case $* in
@@ -386,6 +386,9 @@ fn the_timer_of_the_candidate_asks_before_it_promotes() {
                 130,
             ),
         ] {
+            if asks > 10 && !has_turn(shell, case) {
+                continue;
+            }
             host.reset();
             let other = if asks == 59 { 60 } else { 1000 };
             let found = format!(

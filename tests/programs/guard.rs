@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use crate::host::{Host, SHELLS, Said, Table, prints};
+use crate::host::{Host, SHELLS, Said, Table, has_turn, prints};
 use crate::others::{ANSWERS, Answer, Seen, say};
 
 /// What `find-primary` says: its name, what it does, and the member that it names, with system and timeline.
@@ -158,6 +158,9 @@ fn refuses_where_another_is_past_a_promotion() {
                 if !each && !["nobody", "equal", "higher"].contains(&found_name) {
                     continue;
                 }
+                if !has_turn(shell, &format!("{name} {found_name}")) {
+                    continue;
+                }
                 host.answer("find-primary", found);
                 host.reset();
                 let said = start(&host, shell);
@@ -220,6 +223,9 @@ fn both_others_are_heard() {
         let mut table = Table::default();
         for first in ANSWERS.iter().step_by(3) {
             for second in &ANSWERS[..7] {
+                if !has_turn(shell, &format!("{} {}", first.name, second.name)) {
+                    continue;
+                }
                 say(&host, first.ssh, second.ssh);
                 host.reset();
                 let said = start(&host, shell);

@@ -2,16 +2,30 @@
 //! stub in the place of every program that would do something to a host, or ask one.
 
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::Read as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
 use tempfile::TempDir;
 
 /// Both shells that a table runs under. What a program starts by its name runs under `/bin/sh`.
 pub const SHELLS: [&[&str]; 2] = [&["dash"], &["bash", "--posix"]];
+
+/// Whether a row of a large table runs under this shell: all do under the first one, and under the other those that are
+/// [chosen](is_chosen).
+pub fn has_turn(shell: &[&str], row: &str) -> bool {
+    shell == SHELLS[0] || is_chosen(row)
+}
+
+/// A third of all rows, another one each time; all with `PGHA_ALL=1`.
+pub fn is_chosen(row: &str) -> bool {
+    static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    std::env::var_os("PGHA_ALL").is_some() || RANDOM.hash_one(row).is_multiple_of(3)
+}
 
 /// What the programs of all hosts read.
 const LIBRARIES: [&str; 11] = [
@@ -40,6 +54,7 @@ pub const NOBODY: &str = "4194305";
 
 pub struct Host {
     root: TempDir,
+    programs: Arc<TempDir>,
     server: Option<Server>,
 }
 
@@ -61,20 +76,19 @@ impl Host {
     /// A member with a cluster of system 77 on timeline 1, whose PostgreSQL does not run.
     pub fn new() -> Host {
         let root = tempfile::tempdir().expect("a folder for a host");
-        let host = Host { root, server: None };
+        let host = Host {
+            root,
+            programs: programs(),
+            server: None,
+        };
         for folder in ["lib", "pg/15/bin", "answers", "proc", "pooler/primary"] {
             fs::create_dir_all(host.path(folder)).unwrap();
         }
-        // By a process of its own: a file that this one has open for writing cannot be run, and a thread that starts a
-        // program just then would have it open, too.
-        let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
-        let copied = Command::new("sh")
-            .args(["-eu", "-c", COPY, "sh"])
-            .args([&programs, &host.path("lib")])
-            .arg(LIBRARIES.join(" "))
-            .status()
-            .expect("`sh` starts");
-        assert!(copied.success(), "the programs are copied");
+        for entry in fs::read_dir(host.programs.path()).unwrap() {
+            let program = entry.unwrap();
+            let name = host.path("lib").join(program.file_name());
+            symlink(program.path(), name).unwrap();
+        }
         for name in STUBS {
             host.stub(&format!("pg/15/bin/{name}"));
         }
@@ -355,6 +369,28 @@ impl Table {
     }
 }
 
+/// The programs under the names that they have on hosts, in one folder for all hosts that there are at a time.
+fn programs() -> Arc<TempDir> {
+    static SHARED: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(programs) = shared.upgrade() {
+        return programs;
+    }
+    let programs = Arc::new(tempfile::tempdir().expect("a folder for programs"));
+    // By a process of its own: a file that this one has open for writing cannot be run, and a thread that starts a
+    // program just then would have it open, too.
+    let copied = Command::new("sh")
+        .args(["-eu", "-c", COPY, "sh"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs"))
+        .arg(programs.path())
+        .arg(LIBRARIES.join(" "))
+        .status()
+        .expect("`sh` starts");
+    assert!(copied.success(), "the programs are copied");
+    *shared = Arc::downgrade(&programs);
+    programs
+}
+
 /// Shell that prints a text, without a process.
 pub fn prints(text: &str) -> String {
     format!("printf '%s' '{}'\n", text.replace('\'', r"'\''"))
@@ -395,6 +431,7 @@ for program in "$1"/*.sh; do
   install -m 0755 "$program" "$2/$name"
 done
 cp "$1"/*.sql "$1"/*.awk "$2"
+chmod 0755 "$2"
 "#;
 
 /// Folders of the test's own, and functions in the place of programs: they cost no process. `$AS_UID` says who runs.
