@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -71,12 +71,16 @@ impl Lab {
 
     /// A cluster of its own: built and kept the first time, a copy of that from then on.
     pub fn converged(hosts: Hosts) -> Self {
-        // Two that need the same kind at once do not both build it.
-        static BUILDING: Mutex<()> = Mutex::new(());
         let image = snapshot::of(hosts.os);
-        let building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two that need the same kind at once do not both build it.
+        let kind = kind(hosts);
+        let mut is_built = kind.lock().unwrap_or_else(PoisonError::into_inner);
+        if *is_built {
+            drop(is_built);
+            return Self::bring_up(hosts, Some(&image), true);
+        }
         let lab = Self::bring_up(hosts, Some(&image), true);
-        drop(building);
+        *is_built = true;
         lab
     }
 
@@ -320,6 +324,18 @@ impl Drop for Lab {
             eprintln!("{down}");
         }
     }
+}
+
+/// Whether a cluster of these hosts is kept, for whoever holds it.
+fn kind(hosts: Hosts) -> Arc<Mutex<bool>> {
+    static KINDS: Mutex<Vec<(Hosts, Arc<Mutex<bool>>)>> = Mutex::new(Vec::new());
+    let mut kinds = KINDS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, kind)) = kinds.iter().find(|(of, _)| *of == hosts) {
+        return Arc::clone(kind);
+    }
+    let kind = Arc::default();
+    kinds.push((hosts, Arc::clone(&kind)));
+    kind
 }
 
 fn down(dir: &Path) -> Ran {

@@ -33,11 +33,11 @@ mod switchover;
 mod switchover_broken;
 mod switchover_gate;
 mod switchover_kill;
+mod turn;
 mod walk;
 mod watch;
 mod witness;
 
-use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
 use libtest_mimic::{Arguments, Trial};
@@ -45,16 +45,7 @@ use libtest_mimic::{Arguments, Trial};
 /// How many scenarios run at the same time unless `--test-threads` says otherwise; each is the hosts of a whole cluster.
 const AT_ONCE: usize = 2;
 
-/// What may run beside a scenario.
-#[derive(Clone, Copy)]
-enum Beside {
-    /// It has time limits of its own, or loads both processors.
-    Nothing,
-    /// It waits most of the time, and limits nothing closely.
-    Others,
-}
-
-use Beside::{Nothing, Others};
+use turn::Beside::{self, Alike, Nothing, Others};
 
 /// When a scenario runs unless it is named.
 #[derive(Clone, Copy, PartialEq)]
@@ -70,8 +61,8 @@ use When::{Always, Whole};
 /// Its name, what may run beside it, when it runs, and what it does.
 type Scenario = (&'static str, Beside, When, fn());
 
-/// Those that may run side by side come first, the longest of them at the head; those that need the machine for themselves
-/// together at the end.
+/// Those that may run beside any come first, the longest of them at the head; then those with time limits; those that need the
+/// machine for themselves together at the end.
 const SCENARIOS: &[Scenario] = &[
     (
         "bare_hosts_become_a_cluster_on_debian_11",
@@ -217,6 +208,12 @@ const SCENARIOS: &[Scenario] = &[
         Always,
         bootstrap::stale_plan,
     ),
+    (
+        "a_second_apply_changes_nothing",
+        Others,
+        Always,
+        again::changes_nothing,
+    ),
     ("two_labs_never_meet", Others, Always, labs::never_meet),
     ("a_fourth_member_joins", Others, Always, members::a_fourth),
     ("a_member_leaves", Others, Always, members::leave),
@@ -240,19 +237,19 @@ const SCENARIOS: &[Scenario] = &[
     ),
     (
         "a_switchover_that_is_killed_ends_by_itself_before_the_decision",
-        Nothing,
+        Alike,
         Whole,
         switchover_kill::before_the_decision,
     ),
     (
         "a_switchover_that_is_killed_ends_by_itself_after_the_decision",
-        Nothing,
+        Alike,
         Always,
         switchover_kill::after_the_decision,
     ),
     (
         "a_switchover_goes_on_without_a_host_that_is_lost",
-        Nothing,
+        Alike,
         Whole,
         switchover_broken::goes_on,
     ),
@@ -269,12 +266,6 @@ const SCENARIOS: &[Scenario] = &[
         switchover::load_tells,
     ),
     (
-        "a_second_apply_changes_nothing",
-        Others,
-        Always,
-        again::changes_nothing,
-    ),
-    (
         "a_walk_over_three_members",
         Nothing,
         Whole,
@@ -288,54 +279,42 @@ const SCENARIOS: &[Scenario] = &[
     ),
     (
         "a_switchover_drains_as_it_is_told",
-        Nothing,
+        Alike,
         Whole,
         switchover_broken::drains,
     ),
     (
         "a_switchover_is_undone_where_the_candidate_fails",
-        Nothing,
+        Alike,
         Always,
         switchover_broken::candidate,
     ),
     (
         "a_switchover_is_undone_where_the_old_primary_fails",
-        Nothing,
+        Alike,
         Whole,
         switchover_broken::old_primary,
     ),
     (
         "a_switchover_is_undone_where_the_disk_is_full",
-        Nothing,
+        Alike,
         Whole,
         switchover_broken::no_room,
     ),
-    (
-        "a_switchover_and_back",
-        Nothing,
-        Always,
-        switchover::and_back,
-    ),
+    ("a_switchover_and_back", Alike, Always, switchover::and_back),
 ];
 
-/// What is no scenario, and changes files of `tests/recorded`: only with `--ignored`.
-const RECORDED: &[(&str, fn())] = &[
+/// What is no scenario: only with `--ignored`. Recordings change files of `tests/recorded`.
+const ON_DEMAND: &[(&str, fn())] = &[
+    ("images", snapshot::make),
     ("record_debian_11", record::debian_11),
     ("record_debian_12", record::debian_12),
     ("record_debian_13", record::debian_13),
 ];
 
-/// Held by every scenario: for itself, or with others.
-static TURN: RwLock<()> = RwLock::new(());
-
 /// Runs a scenario in its turn, and tells how long it took.
 fn run(name: &str, beside: Beside, scenario: fn()) {
-    // A scenario that failed has spoilt nothing but itself.
-    let (_alone, _with_others);
-    match beside {
-        Nothing => _alone = TURN.write().unwrap_or_else(PoisonError::into_inner),
-        Others => _with_others = TURN.read().unwrap_or_else(PoisonError::into_inner),
-    }
+    let _turn = turn::take(beside);
     let _clock = Clock(name, Instant::now());
     scenario();
 }
@@ -352,14 +331,14 @@ impl Drop for Clock<'_> {
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let records = arguments.ignored || arguments.include_ignored;
+    let is_on_demand = arguments.ignored || arguments.include_ignored;
     // Who names a scenario gets it.
     let is_whole = moment::is_whole() || arguments.filter.is_some() || arguments.list;
     let chosen: Vec<_> = SCENARIOS
         .iter()
         .filter(|(_, _, when, _)| is_whole || *when == Always)
         .collect();
-    if !arguments.list && !records {
+    if !arguments.list && !is_on_demand {
         lab::sweep();
         if chosen.len() < SCENARIOS.len() {
             eprintln!(
@@ -370,19 +349,15 @@ fn main() {
         }
     }
     if !arguments.list && arguments.filter.is_none() {
-        // What all of them start from is made first: a machine that is busy with that would be too slow for those that wait.
-        std::thread::scope(|scope| {
-            for os in ["debian-12", "debian-11", "debian-13"] {
-                scope.spawn(move || snapshot::base(os));
-            }
-        });
+        // First: a machine that is busy with that would be too slow for those that wait.
+        snapshot::make();
     }
-    let recorded = RECORDED.iter().map(|&(name, record)| {
-        let record = Trial::test(name, move || {
-            run(name, Others, record);
+    let on_demand = ON_DEMAND.iter().map(|&(name, act)| {
+        let trial = Trial::test(name, move || {
+            run(name, Others, act);
             Ok(())
         });
-        record.with_ignored_flag(true)
+        trial.with_ignored_flag(true)
     });
     let trials = chosen
         .into_iter()
@@ -392,7 +367,7 @@ fn main() {
                 Ok(())
             })
         })
-        .chain(recorded)
+        .chain(on_demand)
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::lab::{Hosts, Lab, docker};
+use crate::moment;
 
 /// The images' name; their tag tells release and contents.
 const NAME: &str = "pgha-scenarios";
@@ -30,8 +31,21 @@ apt-get clean"
     )
 }
 
-/// Makes the bare image of a release, if there is none.
-pub fn base(os: &'static str) {
+/// Makes all that scenarios start from, where it is not there.
+pub fn make() {
+    std::thread::scope(|scope| {
+        for os in ["debian-12", "debian-11", "debian-13"] {
+            scope.spawn(move || match os {
+                // Only bare hosts have this release.
+                "debian-11" if !moment::is_whole() => base(os),
+                _ => _ = of(os),
+            });
+        }
+    });
+}
+
+/// Makes the bare image of a release.
+fn base(os: &'static str) {
     if id(&format!("pgha-lab:{os}")).is_none() {
         drop(bare(os));
     }
