@@ -37,6 +37,24 @@ impl Kind {
     }
 }
 
+/// Every exit code, and what it means: for the reference, `--help` and the man page.
+pub const EXIT_CODES: [(u8, &str); 8] = [
+    (0, "done; `status`: healthy"),
+    (
+        1,
+        "something failed on a host; what was not done is listed; `status`: not healthy",
+    ),
+    (2, "wrong usage or bad input; no host was touched"),
+    (3, "a safety rule refused; nothing was changed"),
+    (4, "a host could not be reached"),
+    (5, "the kept plan is stale; nothing was changed"),
+    (10, "`plan --detailed-exitcode`: there are changes"),
+    (
+        130,
+        "interrupted (ctrl-c): a step in progress goes on to its end on its host; what was not done is listed",
+    ),
+];
+
 /// A file that was read, kept for excerpts in messages.
 #[derive(PartialEq, Eq)]
 pub struct Source {

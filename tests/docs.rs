@@ -1,7 +1,14 @@
-//! The pages: every relative link and anchor leads somewhere, and every page is reached from the README.
+//! The pages: every relative link and anchor leads somewhere, every page is reached from the README, and the reference is what the
+//! program says (`PGHA_BLESS=1 cargo test --test docs` writes it again).
 
 #[path = "docs/page.rs"]
 mod page;
+#[path = "docs/reference.rs"]
+mod reference;
+#[path = "docs/shape.rs"]
+mod shape;
+#[path = "docs/verbs.rs"]
+mod verbs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -103,4 +110,32 @@ fn every_page_is_reached_from_the_readme() {
         .filter(|path| !reached.contains(*path))
         .collect();
     assert!(lost.is_empty(), "no page links to {lost:?}");
+}
+
+/// Compares a page with what the program says, or writes it.
+fn is_current(name: &str, made: &str) {
+    let path = root().join("docs/reference").join(name);
+    if std::env::var_os("PGHA_BLESS").is_some() {
+        std::fs::write(&path, made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == made,
+        "docs/reference/{name} is not current: `PGHA_BLESS=1 cargo test --test docs`, and read the diff"
+    );
+}
+
+#[test]
+fn the_reference_of_verbs_is_current() {
+    is_current("verbs.md", &verbs::page());
+}
+
+#[test]
+fn the_reference_of_variables_is_current() {
+    is_current("variables.md", &reference::variables());
+}
+
+#[test]
+fn the_reference_of_resources_is_current() {
+    is_current("resources.md", &reference::resources());
 }

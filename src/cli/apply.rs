@@ -20,10 +20,10 @@ use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until, se
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// Run the plan that `plan -o` kept; refused if anything has moved since
+    /// Run the plan that `plan -o` kept; refused (exit 5) if the hosts have changed since
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
-    /// Only plan
+    /// Show the plan and stop
     #[arg(long, conflicts_with = "plan")]
     dry_run: bool,
 }

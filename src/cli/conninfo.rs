@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Where to connect: by default to the poolers, and to the members where there are none
     #[arg(long, value_enum)]
     via: Option<Via>,
-    /// With the password
+    /// Include the password
     #[arg(long)]
     show_password: bool,
     /// As JSON

@@ -15,14 +15,14 @@ const FAILOVER: &str = "failover.yml";
 pub struct Arguments {
     /// The inventory
     inventory: PathBuf,
-    /// The standby that is to be the primary; without it, the one that has the most
+    /// The standby that is to be the primary; by default the one that has most of the WAL
     #[arg(long, value_name = "NODE")]
     to: Option<String>,
-    /// How it was made sure that a primary whose host does not answer takes no writes; kept with the run
+    /// How you made sure that a primary whose host does not answer takes no writes; kept with the run
     #[arg(long, value_name = "TEXT")]
     fenced_by: Option<String>,
-    /// A member that does not answer, and of which it was made sure that it takes no writes; may be repeated. Needed where no
-    /// majority of members and witness is in reach
+    /// A member that does not answer and of which you made sure that it takes no writes; may be repeated. Needed where no
+    /// majority of members and witness can be reached
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     without: Vec<String>,
     #[command(flatten)]

@@ -31,25 +31,25 @@ pub struct Up {
     /// How many pooler hosts
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub poolers: u8,
-    /// One more host, for a witness
+    /// Add a host for a witness
     #[arg(long)]
     pub witness: bool,
-    /// What the hosts run
+    /// The release that the hosts run
     #[arg(long, value_enum, default_value_t = Os::Debian12)]
     pub os: Os,
     /// Who logs in: root, or a user with sudo
     #[arg(long, value_enum, default_value_t = Login::Root)]
     pub user: Login,
-    /// Where the inventory and the keys go
+    /// The folder for the inventory and the keys
     #[arg(long, default_value = ".lab")]
     pub dir: PathBuf,
     /// Start from this image instead of a bare host, e.g. a `docker commit` of a lab's host
     #[arg(long, conflicts_with = "os")]
     pub image: Option<String>,
-    /// Have the cluster as soon as the hosts are up: built and kept, or restored from one of the same kind that was kept
+    /// Build the cluster as well, and keep a copy; restore it from the copy where there is one of the same kind
     #[arg(long)]
     pub apply: bool,
-    /// Build it, also where one was kept
+    /// Build the cluster even where a copy was kept
     #[arg(long, requires = "apply")]
     pub fresh: bool,
 }
@@ -59,7 +59,7 @@ pub struct Down {
     /// The lab's folder
     #[arg(long, default_value = ".lab")]
     pub dir: PathBuf,
-    /// Remove the base images and the clusters that were kept too, which the next `lab up` would start from
+    /// Also remove the base images and the kept clusters, from which the next `lab up` would start
     #[arg(long)]
     pub image_too: bool,
 }
@@ -69,7 +69,7 @@ pub struct List {
     /// As JSON
     #[arg(long)]
     pub json: bool,
-    /// The clusters that are kept, and not the labs that are up
+    /// Show the clusters that are kept instead
     #[arg(long)]
     pub kept: bool,
 }

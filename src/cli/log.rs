@@ -14,7 +14,7 @@ use crate::run::history::{self, Past};
 pub struct Arguments {
     /// The inventory
     inventory: PathBuf,
-    /// The run, or the beginning of its name; the latest if none is given
+    /// The run, or the beginning of its name; by default the latest
     run: Option<String>,
     /// All runs, one per line, the latest last
     #[arg(long, conflicts_with = "run")]

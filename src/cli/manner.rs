@@ -13,16 +13,16 @@ pub struct Manner {
     /// A variable, or `@file` with a YAML map of them; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
     pub extra_vars: Vec<String>,
-    /// Look at everything, and show what would be done; nothing is changed
+    /// Run the preflight checks and show the steps; change nothing
     #[arg(long)]
     pub dry_run: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
-    /// Guards, timings and the output of commands too
+    /// Also show guards, timings and the output of commands
     #[arg(long, short)]
     verbose: bool,
-    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    /// Keep what every host answered, a file each in this folder, for a report; passwords are left out
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
     #[command(flatten)]

@@ -1,12 +1,14 @@
 //! The command line: one file per verb.
 
 mod apply;
+mod completions;
 mod conninfo;
 mod failover;
 mod interrupt;
 mod lab;
 mod load;
 mod log;
+mod man;
 mod manner;
 mod out;
 mod plan;
@@ -21,16 +23,18 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::problem::Problems;
+use crate::problem::{EXIT_CODES, Problems};
 use crate::render;
 use crate::render::progress::Progress;
 use crate::run::Events;
 
 /// From bare hosts to a PostgreSQL high-availability cluster (repmgr, pgbouncer), over SSH.
+///
+/// Data goes to stdout, everything else to stderr. `--json` is understood by all verbs that print data.
 #[derive(Parser)]
-#[command(name = "pgha", version, max_term_width = 100)]
+#[command(name = "pgha", version, max_term_width = 100, after_long_help = exit_codes())]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -38,29 +42,48 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Show what `apply` would do, computed from the live state
+    /// Show what `apply` would change; changes nothing
+    ///
+    /// Looks at the hosts and shows every file as a diff, every setting, command and statement.
     Plan(plan::Arguments),
-    /// Make the hosts as declared
+    /// Make the hosts as declared: plan, show the plan, run it, and check that it came true
+    ///
+    /// Who is primary is discovered and stays as it is. After an interruption the same command continues.
     Apply(apply::Arguments),
-    /// Hand the primary's role to another member; clients of the poolers wait a moment
+    /// Hand the primary's role to another member while clients of the poolers wait a moment
+    ///
+    /// Preflight checks refuse it where it could fail. Until the candidate is asked to become the primary a failure rolls everything
+    /// back; after that the same command again finishes it.
     Switchover(switchover::Arguments),
-    /// Hand the primary's role back to the preferred member, or to the one that had it before
+    /// Switchover to the preferred member, or to the member that was the primary before
+    ///
+    /// The preferred member is `cluster_preferred_primary`.
     Failback(switchover::Failback),
-    /// Put a standby in the place of a primary that is dead
+    /// Promote a standby in the place of a dead primary
+    ///
+    /// The plan says what may be lost. The old primary is fenced first. Refused while a primary answers.
     Failover(failover::Arguments),
-    /// Bring a member back as a standby: attached, rewound, or copied anew; what only it has is saved first
+    /// Make a former primary, or a standby that does not replicate, a standby again
+    ///
+    /// It is attached as it is, rewound, or cloned again, decided from what is on the disks. What only it has is saved and counted
+    /// first, and given up only with your consent.
     Rejoin(rejoin::Arguments),
-    /// Copy a standby's data anew from the primary, whatever state they are in
+    /// Clone a standby again from the primary, whatever state it is in
     Rebuild(rejoin::Arguments),
-    /// Let a standby or the witness leave the cluster, whether it runs or not; its data are kept
+    /// Remove a standby or the witness from the cluster, whether it runs or not; its data are kept
     Remove(remove::Arguments),
     /// Show the cluster as it is now, and what is wrong with it
+    ///
+    /// As PostgreSQL and pgbouncer see it, and where repmgr's tables say otherwise.
     Status(status::Arguments),
     /// Show what a past run did, and when
+    ///
+    /// Each step with its time and its result, and what was in progress when a run was cut off. Read from `.pgha/runs/RUN/` beside the
+    /// inventory (`plan.json`, `events.jsonl`).
     Log(log::Arguments),
-    /// Print the connection string that an application uses
+    /// Print the connection string that an application uses; reads files only
     Conninfo(conninfo::Arguments),
-    /// Check inventory, playbook, templates and programs; connects nowhere
+    /// Check inventory, playbook, templates and programs; reads files only
     Validate(validate::Arguments),
     /// The playbooks, templates and programs that pgha ships
     #[command(subcommand)]
@@ -68,6 +91,20 @@ enum Verb {
     /// Disposable hosts in containers
     #[command(subcommand)]
     Lab(lab::Verb),
+    /// Print the completions of a shell
+    Completions(completions::Arguments),
+    /// Print the man page, or write one for each verb
+    Man(man::Arguments),
+}
+
+/// All arguments, for completions, man pages and the reference.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn exit_codes() -> String {
+    let lines = EXIT_CODES.map(|(code, means)| format!("  {code:>3}  {means}\n"));
+    format!("Exit codes:\n{}", lines.concat())
 }
 
 /// Parses the process's arguments and runs the verb; the exit codes are those of [`crate::problem::Kind`].
@@ -91,6 +128,8 @@ pub fn main() -> ExitCode {
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
+            Verb::Completions(arguments) => completions::run(&arguments),
+            Verb::Man(arguments) => man::run(&arguments),
         }
     });
     match outcome {

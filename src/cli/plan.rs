@@ -26,13 +26,13 @@ pub struct Common {
     /// Restart the primary if a setting needs it; its clients are cut
     #[arg(long)]
     pub allow_restart_primary: bool,
-    /// Make a new and empty cluster where there was one whose data are gone
+    /// Create a new and empty cluster where there was one whose data are gone
     #[arg(long)]
     pub new_cluster: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,
-    /// Guards, timings and the output of commands too
+    /// Also show guards, timings and the output of commands
     #[arg(long, short)]
     pub verbose: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub struct Common {
     /// Only say how many lines of files change
     #[arg(long, overrides_with = "diff")]
     pub no_diff: bool,
-    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    /// Keep what every host answered, a file each in this folder, for a report; passwords are left out
     #[arg(long, value_name = "DIR")]
     pub record: Option<PathBuf>,
     #[arg(skip)]
@@ -53,7 +53,7 @@ pub struct Common {
 /// How the content of files is shown.
 #[derive(Args, Clone, Default)]
 pub struct Contents {
-    /// Show how the content of files changes: `short`, the default, has pgha's own programs by name and hash only
+    /// Show how the content of files changes; `short`, the default, shows pgha's own programs by name and hash only
     #[arg(long, value_enum, value_name = "full|short", num_args = 0..=1, require_equals = true, default_missing_value = "short", hide_possible_values = true)]
     pub diff: Option<Diff>,
 }

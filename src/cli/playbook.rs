@@ -13,7 +13,7 @@ use crate::problem::{Problem, Problems, did_you_mean};
 
 #[derive(Subcommand)]
 pub enum Verb {
-    /// Name the playbooks, templates and programs
+    /// List the playbooks, templates and programs
     List(List),
     /// Print one
     Show(Show),

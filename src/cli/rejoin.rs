@@ -23,10 +23,10 @@ pub struct Arguments {
     inventory: PathBuf,
     /// The member that comes back
     node: String,
-    /// Give up what only the member has, once it is saved and counted; on a terminal pgha asks
+    /// Give up what only this member has, once it is saved and counted; on a terminal pgha asks
     #[arg(long)]
     accept_data_loss: bool,
-    /// Remove the data that a copy replaces, instead of keeping them beside it; the member's name again
+    /// Remove the data that a clone replaces, instead of keeping them beside it; give the member's name again
     #[arg(long, value_name = "NODE")]
     discard: Option<String>,
     #[command(flatten)]

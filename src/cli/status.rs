@@ -24,10 +24,10 @@ pub struct Arguments {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Tell more on stderr
+    /// Say more on stderr
     #[arg(long, short)]
     verbose: bool,
-    /// Keep what every host answered, a file each in this folder, for a report of what went wrong
+    /// Keep what every host answered, a file each in this folder, for a report; passwords are left out
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
 }

@@ -47,13 +47,13 @@ pub struct Failback {
 
 #[derive(Args)]
 struct How {
-    /// Bytes of WAL that the candidate may be behind when it begins; kB, MB and GB are understood
+    /// How much WAL the candidate may lag behind when the switchover begins; kB, MB and GB are understood
     #[arg(long, value_name = "BYTES", default_value = "16MB", value_parser = size::parse)]
     max_lag: u64,
-    /// Seconds in which transactions have to end once clients wait; else everything is undone
+    /// How long transactions have to end once clients wait; after that everything is rolled back
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=i64::from(LONGEST_PAUSE)))]
     pause_timeout: u32,
-    /// What becomes of sessions whose transaction is in the way
+    /// What happens to sessions whose transaction would hold up the pause
     #[arg(long, value_enum, default_value_t)]
     drain: Drain,
     #[command(flatten)]

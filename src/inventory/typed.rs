@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::discreet::hide;
@@ -240,12 +241,16 @@ fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, 
 }
 
 /// The keys of an entry of `postgresql_users`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[expect(dead_code, reason = "only its shape matters")]
-struct Entry {
+pub(super) struct Entry {
+    /// The role.
     name: String,
+    /// Its password. Without it: generated, and kept in `secrets.yml`; a role with `NOLOGIN` gets none.
     password: Option<String>,
+    /// `SUPERUSER`, `REPLICATION`, `CREATEDB`, `CREATEROLE`, `BYPASSRLS`, `NOLOGIN`. What is not named is taken away.
     attributes: Option<Vec<String>>,
+    /// The roles of which it is a member.
     member_of: Option<Vec<String>>,
 }
 

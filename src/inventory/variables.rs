@@ -2,38 +2,64 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The variables of one host. A field's name is the variable's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Variables {
+    /// The name of the cluster.
     pub cluster_name: String,
+    /// The member that is initialised as the primary while there is no cluster. Without it: the first in `postgres`.
     pub cluster_initial_primary: Option<String>,
+    /// The member to which `failback` hands the role. Without it: the member that was the primary before.
     pub cluster_preferred_primary: Option<String>,
-    /// Seconds without an answer from any other member after which a primary stops; absent, it never does.
+    /// Seconds for which a primary may see less than a majority of members and witness (itself counted) before it stops, until it sees
+    /// enough again. Without it: it never stops for that.
     pub cluster_isolation_timeout: Option<u32>,
+    /// PostgreSQL's major version. Without it: the release's, 13, 15, 17 on Debian 11, 12, 13. Another one needs a package source that
+    /// has it, which you add.
     pub postgresql_version: Option<u16>,
+    /// The port of PostgreSQL.
     pub postgresql_port: u16,
-    /// Absolute; absent, the distribution's own place.
+    /// An absolute path. Without it: `/var/lib/postgresql/VERSION/main`.
     pub postgresql_data_directory: Option<String>,
+    /// `listen_addresses` of PostgreSQL.
     pub postgresql_listen_addresses: String,
-    /// Booleans are `on` and `off`; everything else as written.
+    /// Settings over those of `templates/postgresql.conf.j2`. Booleans are written as `on` and `off`, everything else as it stands.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub postgresql_settings: BTreeMap<String, String>,
-    /// Lines of `pg_hba.conf`, as written.
+    /// Lines that are added to `templates/pg_hba.conf.j2`, as written. `trust` is refused.
     pub postgresql_hba: Vec<String>,
+    /// Roles for applications and people.
+    #[schemars(with = "Vec<super::typed::Entry>")]
     pub postgresql_users: Vec<User>,
+    /// Databases.
     pub postgresql_databases: Vec<Database>,
+    /// repmgr's node id. Without it: the smallest that is free; a registered node keeps the id that it has.
     pub repmgr_node_id: Option<u32>,
+    /// repmgr's priority. With 0 repmgrd never promotes the member; a witness always has 0.
     pub repmgr_priority: u32,
+    /// repmgr's location.
     pub repmgr_location: String,
+    /// Settings over those of `templates/repmgr.conf.j2`. Keep `reconnect_attempts` × `reconnect_interval` well above 4 s: below that
+    /// repmgrd 5.3.3 cancels the failover for good.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub repmgr_settings: BTreeMap<String, String>,
+    /// The database of repmgr's tables.
     pub repmgr_database: String,
+    /// The role of repmgr, a superuser.
     pub repmgr_user: String,
-    /// The role by which hosts ask which member is the primary.
+    /// The role by which hosts ask which member is the primary. It may log in to the database `postgres` from members and poolers, and
+    /// nothing else.
     pub watch_user: String,
+    /// The port of pgbouncer.
     pub pgbouncer_port: u16,
+    /// `listen_addr` of pgbouncer.
     pub pgbouncer_listen_address: String,
+    /// Settings over those of `templates/pgbouncer.ini.j2`.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub pgbouncer_settings: BTreeMap<String, String>,
 }
 
@@ -84,11 +110,14 @@ impl User {
 }
 
 /// An entry of `postgresql_databases`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Database {
+    /// The database.
     pub name: String,
+    /// Its owner. Without it: `postgres`.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Extensions that are installed in it.
     #[serde(default)]
     pub extensions: Vec<String>,
 }

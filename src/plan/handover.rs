@@ -19,11 +19,11 @@ pub struct Handover {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Drain {
-    /// They are ended before the pause
+    /// End them before the pause
     Terminate,
-    /// They have the time of the pause to end by themselves
+    /// Give them the time of the pause to end by themselves
     Wait,
-    /// Nothing is begun while there are any
+    /// Refuse the switchover while there are any
     #[default]
     Refuse,
 }

@@ -1,7 +1,8 @@
-//! `authorized_key`: one key that may log in, and what it may do; the other lines of the file stay.
+//! The resource `authorized_key`.
 
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
@@ -10,12 +11,17 @@ use crate::facts::{Path, Probe};
 use crate::problem::Problem;
 use crate::secret::Text;
 
-#[derive(Debug, Deserialize)]
+/// One key in an `authorized_keys` file, and what a login with it may do. Other lines of the file stay.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuthorizedKey {
+    /// The `authorized_keys` file.
     path: String,
+    /// The public key, as in a `.pub` file.
     key: String,
+    /// The owner of the file.
     owner: String,
+    /// The group of the file.
     group: String,
     /// The one program that a login with this key runs; whatever else the key could do (a terminal, forwarding) is off.
     #[serde(default)]

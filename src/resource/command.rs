@@ -1,5 +1,6 @@
-//! `command`: any command. It says how to tell that it is already done, or is shown and counted as one that always runs.
+//! The resource `command`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::root;
@@ -9,10 +10,14 @@ use crate::facts::{Facts, Path, Probe};
 use crate::plan::{Action, Guard};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Runs any command. Say with `creates` or `unless` how to tell that it is already done; without either it is shown and counted
+/// as one that always runs.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
+    /// The command and its arguments, each an item. No shell reads them.
     argv: Vec<String>,
+    /// The user as whom it runs.
     #[serde(default = "root")]
     user: String,
     /// A path that exists once the command has been run.

@@ -1,7 +1,9 @@
-//! `dead_man`: a timer on the host that brings the handover to an end if nothing more is heard of pgha, and the open
-//! connection that the critical section needs. What it does, and why it never makes a second primary, stands in
-//! `programs/switchover.sh` and `programs/pooler-failsafe.sh`.
+//! The resource `dead_man`.
+//!
+//! What it does, and why it never makes a second primary, stands in `programs/switchover.sh` and
+//! `programs/pooler-failsafe.sh`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::role;
@@ -12,17 +14,21 @@ use crate::facts::{Facts, Probe, Unit};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The failsafe timer of a switchover or failover: it brings the host to a defined state if pgha is not heard of any more, and
+/// holds the connection that the critical section needs open.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadMan {
+    /// Whether the host is a member or a pooler.
     of: Of,
+    /// Whether the timer runs.
     armed: bool,
     /// Seconds after which it acts. It must be longer than all that pgha may do in between.
     #[serde(default)]
     seconds: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Of {
     Member,

@@ -1,5 +1,6 @@
-//! `directory`: a directory with this owner and mode. What is in it is not touched.
+//! The resource `directory`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::root;
@@ -8,14 +9,19 @@ use crate::facts::{Facts, Path, Probe};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A directory with this owner and mode. What is in it is not touched.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Directory {
+    /// The directory.
     path: String,
+    /// Four octal digits in quotes.
     #[serde(default = "traversable")]
     mode: String,
+    /// Its owner.
     #[serde(default = "root")]
     owner: String,
+    /// Its group.
     #[serde(default = "root")]
     group: String,
 }

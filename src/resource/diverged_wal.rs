@@ -1,7 +1,6 @@
-//! `diverged_wal`: what only this member has is saved and counted before anybody may give it up. Nothing is given up here:
-//! a server that runs with a log that the primary does not have, or does not tell what it is, is stopped, crashed ones recover without being open to
-//! anybody, and the log after the fork is copied, with a report of what is in it.
+//! The resource `diverged_wal`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_server::stop;
@@ -13,7 +12,10 @@ use crate::plan::{Action, Shown};
 use crate::postgres::timeline::{Stretch, Switch};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Saves and counts what only this member has, before anybody may give it up: a server that runs with WAL that the primary does
+/// not have, or does not say what it is, is stopped; a crashed one recovers without being open to anybody; the WAL after the
+/// fork is copied, with a report of what is in it.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DivergedWal {}
 

@@ -1,8 +1,9 @@
-//! `failover_gate`: nothing forbids that this standby takes a dead primary's place, and what may be lost by it is told before.
+//! The resource `failover_gate`.
 
 mod loss;
 mod quorum;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
@@ -11,7 +12,9 @@ use crate::plan::{Failover, Intent, place};
 use crate::problem::Problem;
 use crate::words::list;
 
-#[derive(Debug, Deserialize)]
+/// The preflight checks of a failover: refuses it where this standby must not take a dead primary's place, and says before what
+/// may be lost.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailoverGate {}
 

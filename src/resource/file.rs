@@ -1,5 +1,6 @@
-//! `file` and `template`: a file with exactly this content, owner and mode.
+//! The resources `file` and `template`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -25,10 +26,11 @@ pub struct File {
     pub validate: Option<Vec<String>>,
 }
 
-/// `file`: what a playbook says of it.
-#[derive(Debug, Deserialize)]
+/// A file with this content, owner and mode.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
+    /// The file.
     path: String,
     /// What it holds. Neither this nor `src`: a file that must not be there.
     #[serde(default)]
@@ -37,13 +39,16 @@ pub struct Arguments {
     /// host as it is; nothing in it is evaluated, `{{ … }}` stays what it is.
     #[serde(default)]
     src: Option<String>,
+    /// Four octal digits in quotes.
     #[serde(default = "public")]
     mode: String,
+    /// Its owner.
     #[serde(default = "root")]
     owner: String,
+    /// Its group.
     #[serde(default = "root")]
     group: String,
-    /// As [`File::validate`].
+    /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
     #[serde(default)]
     validate: Option<Vec<String>>,
 }
@@ -87,18 +92,24 @@ pub fn root() -> String {
     "root".to_owned()
 }
 
-/// `template`: the same, with the content from a template file.
-#[derive(Debug, Deserialize)]
+/// A file that is rendered from a template.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Template {
+    /// A file in `templates/` beside the playbook, or else pgha's own of that name.
     src: String,
+    /// The file.
     path: String,
+    /// Four octal digits in quotes.
     #[serde(default = "public")]
     mode: String,
+    /// Its owner.
     #[serde(default = "root")]
     owner: String,
+    /// Its group.
     #[serde(default = "root")]
     group: String,
+    /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
     #[serde(default)]
     validate: Option<Vec<String>>,
 }

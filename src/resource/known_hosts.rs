@@ -1,24 +1,34 @@
-//! `known_hosts`: the host keys of the peers, read from the hosts themselves over the connection that was already trusted.
+//! The resource `known_hosts`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
 use super::{OneFile, View};
 use crate::facts::Path;
 
-#[derive(Debug, Deserialize)]
+/// A `known_hosts` file with the host keys of the cluster's other hosts, read from the hosts themselves over the connection
+/// that is already trusted.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownHosts {
+    /// The file.
     path: String,
+    /// Its owner.
     owner: String,
+    /// Its group.
     group: String,
+    /// Whose keys it has.
     hosts: Vec<KnownHost>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct KnownHost {
+    /// The host's name.
     name: String,
+    /// The address by which it is reached.
     address: String,
+    /// Its public keys.
     host_keys: Vec<String>,
 }
 

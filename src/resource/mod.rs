@@ -55,6 +55,8 @@ pub use draft::{Draft, Verdict};
 pub use standby_rejoin::is_rewind;
 pub use view::View;
 
+use schemars::{Schema, schema_for};
+
 use crate::facts::{Facts, Probe};
 use crate::problem::{Problem, Problems};
 use crate::template::Program;
@@ -155,6 +157,11 @@ macro_rules! kinds {
     ($($name:literal => $type:ty,)*) => {
         /// The names of all resources, as playbooks write them.
         pub const NAMES: &[&str] = &[$($name),*];
+
+        /// What each resource is and takes, as JSON Schema: the one source of the reference and of what editors are told.
+        pub fn schemas() -> Vec<(&'static str, Schema)> {
+            vec![$(($name, schema_for!($type))),*]
+        }
 
         /// Reads the (already rendered) arguments of the resource `kind`.
         ///

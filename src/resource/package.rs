@@ -1,5 +1,6 @@
-//! `package`: Debian packages that are installed. Versions are left to the distribution.
+//! The resource `package`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -7,9 +8,11 @@ use crate::facts::{Facts, Path, Probe};
 use crate::plan::{Action, Op, Shown};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Packages that are installed. Versions are left to the distribution.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Package {
+    /// The packages.
     names: Vec<String>,
 }
 

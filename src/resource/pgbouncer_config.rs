@@ -1,7 +1,8 @@
-//! `pgbouncer_config`: the running pgbouncer has read its files, with a restart only for what a reload cannot change.
+//! The resource `pgbouncer_config`.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::view::Target;
@@ -10,7 +11,8 @@ use crate::facts::{Facts, Pooler, PoolerDatabase, Probe, Unit};
 use crate::plan::{Action, Op, ServiceAction};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// pgbouncer runs with its present files. It is reloaded, and restarted only for what a reload cannot change.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PgbouncerConfig {
     /// The files that it reads; one that is newer than the last reload needs one.

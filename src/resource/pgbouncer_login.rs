@@ -1,6 +1,9 @@
-//! `pgbouncer_login`: after a handover an application gets through this pooler to the new primary. Its console says where it
-//! should lead; that a login, a transaction and a writable server are behind it is only seen by trying.
+//! The resource `pgbouncer_login`.
+//!
+//! Its console says where it should lead; that a login, a transaction and a writable server are behind it is only seen by
+//! trying.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::programs::POOLER_SWITCHOVER;
@@ -11,7 +14,9 @@ use crate::plan::{Action, Op};
 use crate::problem::Problem;
 use crate::secret::{Form, Text, marker};
 
-#[derive(Debug, Deserialize)]
+/// After a switchover or failover an application really gets through this pooler to the new primary: it logs in as the
+/// inventory's first user to its first database and finds a server that takes writes.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PgbouncerLogin {}
 

@@ -1,5 +1,6 @@
-//! `pgbouncer_pause`: no transaction is under way at this pooler, and new ones wait; or they go on.
+//! The resource `pgbouncer_pause`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::programs::POOLER_SWITCHOVER;
@@ -8,9 +9,11 @@ use crate::facts::{Facts, Pooler, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Clients of this pooler wait, with no transaction in progress; or they go on.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PgbouncerPause {
+    /// Whether they wait.
     paused: bool,
     /// Seconds that transactions have to end.
     #[serde(default)]

@@ -1,5 +1,6 @@
-//! `pgbouncer_primary`: clients of this pooler are served, by whoever is the primary.
+//! The resource `pgbouncer_primary`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::pgbouncer_pause::{is_paused, set_paused};
@@ -9,7 +10,8 @@ use crate::facts::{Facts, PoolerDatabase, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// This pooler sends its clients to the primary, whoever that is.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PgbouncerPrimary {
     /// Connections that wait for an answer of the old primary are broken: it is dead, and gives none.

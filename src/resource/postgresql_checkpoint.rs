@@ -1,6 +1,6 @@
-//! `postgresql_checkpoint`: what is dirty is written out now, so that the next checkpoint is short: the one of a shutdown,
-//! which clients wait for.
+//! The resource `postgresql_checkpoint`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::sql;
@@ -9,7 +9,8 @@ use crate::facts::{Facts, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Runs a checkpoint now, so that the one of the following shutdown, for which clients wait, is short.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlCheckpoint {
     /// The second of two has only to write what changed during the first.

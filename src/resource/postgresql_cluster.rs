@@ -1,5 +1,6 @@
-//! `postgresql_cluster`: the primary's data directory, or the witness's, made where there is none, and known to Debian's tools.
+//! The resource `postgresql_cluster`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -7,11 +8,14 @@ use crate::facts::{DataDirectory, Facts, Path, Probe};
 use crate::plan::{Action, Guard, Op, Shown};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The data directory of the primary, or of the witness: initialised where there is none, and known to Debian's tools.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlCluster {
+    /// The locale of the new cluster.
     #[serde(default = "locale")]
     locale: String,
+    /// The encoding of the new cluster.
     #[serde(default = "encoding")]
     encoding: String,
 }

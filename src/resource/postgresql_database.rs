@@ -1,5 +1,6 @@
-//! `postgresql_database`: a database that exists and has this owner.
+//! The resource `postgresql_database`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::{on_primary, sql};
@@ -9,9 +10,11 @@ use crate::plan::Action;
 use crate::postgres::ident::quote_ident;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A database with this owner.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlDatabase {
+    /// The database.
     name: String,
     /// Absent: `postgres` for a new one, as it is for one that exists.
     #[serde(default)]

@@ -1,5 +1,6 @@
-//! `postgresql_extension`: an extension that is installed in a database.
+//! The resource `postgresql_extension`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::on_primary;
@@ -9,10 +10,13 @@ use crate::plan::{Action, Op};
 use crate::postgres::ident::quote_ident;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// An extension that is installed in a database.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlExtension {
+    /// The extension.
     name: String,
+    /// The database.
     database: String,
 }
 

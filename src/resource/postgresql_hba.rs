@@ -1,5 +1,6 @@
-//! `postgresql_hba`: `pg_hba.conf` from a template, checked by PostgreSQL before it is loaded.
+//! The resource `postgresql_hba`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
@@ -9,10 +10,13 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// `pg_hba.conf` from a template. PostgreSQL checks it before it is loaded.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
+    /// A file in `templates/` beside the playbook, or else pgha's own of that name.
     src: String,
+    /// Where `pg_hba.conf` is.
     path: String,
 }
 

@@ -1,5 +1,6 @@
-//! `postgresql_restart`: a restart, only where a setting waits for one; of the primary, only where the user allows it.
+//! The resource `postgresql_restart`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::{is_primary, sql};
@@ -15,7 +16,8 @@ use crate::problem::Problem;
 use crate::shell::quote;
 use crate::words::list;
 
-#[derive(Debug, Deserialize)]
+/// Restarts PostgreSQL, only where a setting waits for a restart; the primary only with `--allow-restart-primary`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRestart {}
 

@@ -1,7 +1,8 @@
-//! `postgresql_role`: a role with these attributes, memberships and password.
+//! The resource `postgresql_role`.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -13,9 +14,11 @@ use crate::problem::Problem;
 use crate::secret::{Form, Text, with_form};
 use crate::words::hex;
 
-#[derive(Debug, Deserialize)]
+/// A role with these attributes, memberships, settings and password.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlRole {
+    /// The role.
     name: String,
     /// Stored as a SCRAM-SHA-256 verifier that is computed here: the server never sees the password.
     #[serde(default)]
@@ -23,6 +26,7 @@ pub struct PostgresqlRole {
     /// `SUPERUSER`, `REPLICATION`, `CREATEDB`, `CREATEROLE`, `BYPASSRLS`, `NOLOGIN`. What is not named is taken away.
     #[serde(default)]
     attributes: Vec<String>,
+    /// The roles of which it is a member.
     #[serde(default)]
     member_of: Vec<String>,
     /// What its sessions set, whatever the server or a database does. Others of its settings stay.

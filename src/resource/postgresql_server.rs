@@ -1,5 +1,6 @@
-//! `postgresql_server`: PostgreSQL runs under systemd and answers.
+//! The resource `postgresql_server`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -7,7 +8,8 @@ use crate::facts::{Database, Facts, Probe, Role, Server, Slot};
 use crate::plan::{Action, Guard, Op, ServiceAction};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// PostgreSQL runs under systemd and answers.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlServer {
     /// Seconds until it must answer: crash recovery may take long.

@@ -1,7 +1,8 @@
-//! `postgresql_settings`: settings in a file of pgha's own, loaded by the server, and overridden by nobody.
+//! The resource `postgresql_settings`.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
@@ -15,14 +16,18 @@ use crate::problem::{Problem, did_you_mean};
 /// Texts that PostgreSQL reads in any case, and shows in its own: `iso, mdy` as `ISO, MDY`.
 const ANY_CASE: [&str; 4] = ["client_encoding", "datestyle", "log_timezone", "timezone"];
 
-#[derive(Debug, Deserialize)]
+/// Settings in a file of pgha's own in `conf.d`, loaded by the server. Fails where another file or `ALTER SYSTEM` overrides
+/// one.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
+    /// The file.
     path: String,
     /// A template of settings, written as in `postgresql.conf`.
     src: String,
     /// Settings that go over it.
     #[serde(deserialize_with = "scalars")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     settings: BTreeMap<String, String>,
     /// Libraries that are loaded whatever the settings say.
     #[serde(default)]

@@ -1,8 +1,9 @@
-//! `postgresql_slots`: one physical slot for every member that follows this one, and none of a member that does not.
+//! The resource `postgresql_slots`.
 //!
 //! The primary has one for every other member; so has the candidate of a handover, since those who follow it must not miss
 //! what it writes before they do. A standby has none: what nobody uses keeps WAL until the disk is full.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::{role, sql};
@@ -13,7 +14,9 @@ use crate::plan::{Action, Member, Op};
 use crate::postgres::ident::quote_literal;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// One physical replication slot for every member that follows this one. Unused slots of repmgr's that belong to no member are
+/// dropped: they would keep WAL until the disk is full.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlSlots {
     /// Members that need one, or will; by default all others on the primary, and none on a standby.

@@ -1,5 +1,6 @@
-//! `postgresql_start_conf`: whether Debian starts the cluster when the host boots, or lets anybody start it.
+//! The resource `postgresql_start_conf`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
@@ -7,14 +8,16 @@ use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Path, Probe};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Whether Debian's tools start this cluster when the host boots (`start.conf`).
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlStartConf {
+    /// `auto`: at boot; `disabled`: not at all, not even by hand.
     start: Start,
 }
 
 /// The words of `start.conf` (pg_createcluster(1), "FILES").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Start {
     Auto,

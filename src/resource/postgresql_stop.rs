@@ -1,6 +1,6 @@
-//! `postgresql_stop`: the PostgreSQL of a node that leaves does not run, and does not come back by a mere start. Never a
-//! primary's.
+//! The resource `postgresql_stop`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::programs::LEAVE;
@@ -9,7 +9,8 @@ use crate::facts::{Facts, Instance, Probe, Unit};
 use crate::plan::{Action, Guard};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The PostgreSQL of a node that leaves is stopped. A primary's never is.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresqlStop {}
 

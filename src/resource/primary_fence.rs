@@ -1,5 +1,6 @@
-//! `primary_fence`: a primary that is to be replaced is stopped, however it hangs, and would start as a standby.
+//! The resource `primary_fence`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::programs::FAILOVER;
@@ -8,7 +9,8 @@ use crate::facts::{Facts, Instance, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A primary that is to be replaced is stopped, however it hangs, and would start as a standby.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrimaryFence {}
 

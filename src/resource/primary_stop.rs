@@ -1,6 +1,6 @@
-//! `primary_stop`: the outgoing primary is shut down cleanly, and it is known where its WAL ends; or it is the running
-//! primary again.
+//! The resource `primary_stop`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::programs::SWITCHOVER;
@@ -9,9 +9,11 @@ use crate::facts::{Facts, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The outgoing primary is shut down cleanly, and it is known where its WAL ends; or it runs as the primary again.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrimaryStop {
+    /// Whether it is stopped.
     stopped: bool,
     /// Seconds that it has to stop.
     #[serde(default)]

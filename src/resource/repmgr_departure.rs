@@ -1,5 +1,6 @@
-//! `repmgr_departure`: on the primary, a node that leaves is registered no more, and nothing is kept for it.
+//! The resource `repmgr_departure`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::{on_primary, sql};
@@ -12,7 +13,8 @@ use crate::postgres::ident::quote_literal;
 use crate::postgres::synchronous::Synchronous;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// On the primary: the registration and the replication slot of a node that leaves are removed.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepmgrDeparture {}
 

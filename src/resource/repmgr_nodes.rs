@@ -1,6 +1,8 @@
-//! `repmgr_nodes`: on the primary, repmgr's table says of every node what it is: written in one transaction, so that
-//! nobody reads two primaries in it.
+//! The resource `repmgr_nodes`.
+//!
+//! One transaction, so that nobody reads two primaries in the table.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::on_primary;
@@ -10,7 +12,8 @@ use crate::facts::{Facts, NodeRecord, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// On the primary: every row of `repmgr.nodes` says what the node is, written in one transaction.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepmgrNodes {}
 

@@ -1,5 +1,6 @@
-//! `repmgr_registration`: the node is in `repmgr.nodes` as it really is.
+//! The resource `repmgr_registration`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_restart::streams;
@@ -10,7 +11,8 @@ use crate::facts::{Facts, NodeRecord, Probe};
 use crate::plan::{Action, Guard, Op, Shown};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// This node is registered in `repmgr.nodes` as what it is.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepmgrRegistration {
     /// The full path of `repmgr.conf`: repmgr records it, and other nodes call it by that path.

@@ -1,6 +1,6 @@
-//! `repmgrd_pause`: repmgrd on this member stands back, or watches again where it was pgha that paused it. Whoever paused
-//! it by hand finds it paused afterwards, and is told so.
+//! The resource `repmgrd_pause`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::dead_man::{UNDER_WAY, exists};
@@ -11,9 +11,12 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Guard, Op};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// repmgrd on this member is paused; or unpaused where pgha had paused it. A pause that somebody made by hand is left as it is,
+/// and reported.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepmgrdPause {
+    /// Whether it is paused.
     paused: bool,
     /// Only where the primary is about to be restarted: one that takes longer than repmgrd's patience must not become a
     /// failover.

@@ -1,5 +1,6 @@
-//! `service`: a systemd unit that runs (or does not), starts at boot, and runs with the files that are there now.
+//! The resource `service`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -7,10 +8,13 @@ use crate::facts::{Facts, Probe, Time, Unit};
 use crate::plan::{Action, Op, ServiceAction};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A systemd unit that runs (or does not), is enabled at boot (or is not), and runs with its present files.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
+    /// The unit.
     name: String,
+    /// Whether it runs.
     #[serde(default)]
     state: State,
     /// Absent: whether it starts at boot is left as it is.
@@ -24,7 +28,7 @@ pub struct Service {
     reload_after: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
     #[default]

@@ -1,5 +1,6 @@
-//! `ssh_key_pair`: the cluster's key pair, which pgha makes once and keeps with the secrets, in a user's `.ssh`.
+//! The resource `ssh_key_pair`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
@@ -12,12 +13,15 @@ use crate::secret::{Form, marker};
 pub const PRIVATE: &str = "ssh_private_key";
 pub const PUBLIC: &str = "ssh_public_key";
 
-#[derive(Debug, Deserialize)]
+/// The cluster's SSH key pair, which pgha generates once and keeps in `secrets.yml`, in a user's `.ssh`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SshKeyPair {
     /// The private key's path; the public one stands beside it, with `.pub`.
     path: String,
+    /// The owner of both files.
     owner: String,
+    /// The group of both files.
     group: String,
 }
 

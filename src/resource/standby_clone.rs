@@ -1,5 +1,6 @@
-//! `standby_clone`: a standby's data directory, copied from the primary where there is none.
+//! The resource `standby_clone`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::data_copy::{self, Place, make, put};
@@ -12,7 +13,8 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Guard};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A standby's data directory, cloned from the primary with `pg_basebackup` where there is none.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandbyClone {}
 

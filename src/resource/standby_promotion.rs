@@ -1,5 +1,6 @@
-//! `standby_promotion`: this standby is the primary; or it has stood down from becoming it.
+//! The resource `standby_promotion`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::role;
@@ -10,9 +11,11 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Shown};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// This standby is the primary; or, when rolled back, is not going to be promoted.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandbyPromotion {
+    /// Whether it is promoted.
     promoted: bool,
     /// Whether the old primary hands its role over; else it is dead, and nobody else may have been promoted.
     #[serde(default = "yes")]

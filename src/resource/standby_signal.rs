@@ -1,6 +1,6 @@
-//! `standby_signal`: the outgoing primary, stopped, can only come back as a standby. In a handover this is the decision;
-//! taking it back needs a candidate that has stood down.
+//! The resource `standby_signal`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::primary_stop::second_primary;
@@ -10,9 +10,12 @@ use crate::facts::{Facts, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The outgoing primary, stopped, can only start as a standby. In a switchover this is the decision: rolling it back needs a
+/// candidate that will not be promoted.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandbySignal {
+    /// Whether `standby.signal` is there.
     present: bool,
 }
 

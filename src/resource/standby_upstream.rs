@@ -1,8 +1,10 @@
-//! `standby_upstream`: whom this member follows while it is a standby: `primary_conninfo` and `primary_slot_name`. A running
-//! primary ignores both, so that they can be set before it is one no more.
+//! The resource `standby_upstream`.
+//!
+//! A running primary ignores both settings, so that they can be set before it is one no more.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::postgresql_role::{role, sql};
@@ -14,7 +16,8 @@ use crate::postgres::conninfo::Conninfo;
 use crate::postgres::ident::quote_literal;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Whom this member follows while it is a standby: `primary_conninfo` and `primary_slot_name`. A running primary ignores both.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandbyUpstream {
     /// A member; none: nothing is set.

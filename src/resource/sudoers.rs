@@ -1,16 +1,19 @@
-//! `sudoers`: exactly these commands, for one user, without a password or a terminal.
+//! The resource `sudoers`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::File;
 use super::{OneFile, View};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Exactly these commands, for one user, without a password or a terminal.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sudoers {
     /// The file's name in `/etc/sudoers.d`; without a dot, or sudo ignores it.
     name: String,
+    /// The user.
     user: String,
     /// Full paths with their arguments.
     commands: Vec<String>,

@@ -1,6 +1,6 @@
-//! `systemd_unit`: systemd has loaded what is on disk of a unit. Whether it runs is not touched: what was loaded counts from
-//! its next start on.
+//! The resource `systemd_unit`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -8,9 +8,11 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// systemd has loaded the present files of a unit. Whether the unit runs is not touched.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SystemdUnit {
+    /// The unit.
     name: String,
 }
 

@@ -1,5 +1,6 @@
-//! `user`: a system account that exists.
+//! The resource `user`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -7,12 +8,16 @@ use crate::facts::{Facts, Probe};
 use crate::plan::Action;
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// A system account.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
+    /// The account.
     name: String,
+    /// Its home directory; absent: as it is, or the distribution's default for a new one.
     #[serde(default)]
     home: Option<String>,
+    /// Its login shell; absent: as it is, or the distribution's default for a new one.
     #[serde(default)]
     shell: Option<String>,
 }

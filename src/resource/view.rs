@@ -11,10 +11,12 @@ use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
 
 /// Where one database of a pooler leads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
+    /// The address of a server.
     pub host: String,
+    /// Its port.
     pub port: u16,
 }
 

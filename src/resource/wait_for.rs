@@ -1,5 +1,6 @@
-//! `wait_for`: goes on once something holds.
+//! The resource `wait_for`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
@@ -8,17 +9,20 @@ use crate::facts::{Facts, Probe, Time};
 use crate::plan::{Action, Op};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// Goes on once something holds: give one of `sql`, `port` and `path`.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WaitFor {
     /// A query that gives `t`, run as `postgres` over the local socket.
     #[serde(default)]
     sql: Option<String>,
+    /// The database in which `sql` runs.
     #[serde(default = "postgres")]
     database: String,
     /// A TCP port that is listened on.
     #[serde(default)]
     port: Option<u16>,
+    /// The host of `port`, as seen from this one.
     #[serde(default = "localhost")]
     host: String,
     /// A path that exists.

@@ -1,6 +1,6 @@
-//! `wal_received`: the candidate holds everything that the stopped primary wrote, to the end of its shutdown checkpoint's
-//! record. A clean shutdown alone does not say so: it waits only for standbys that are connected.
+//! The resource `wal_received`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::primary_stop::END_OF_WAL;
@@ -10,7 +10,9 @@ use crate::facts::{Facts, Probe};
 use crate::plan::{Action, noted};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The candidate has everything that the stopped primary wrote, up to the end of its shutdown checkpoint. A clean shutdown
+/// alone does not ensure that: it waits only for standbys that are connected.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WalReceived {
     /// Seconds.

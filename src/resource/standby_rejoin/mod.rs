@@ -1,9 +1,8 @@
-//! `standby_rejoin`: the data of the member that comes back are a standby's of the primary, whatever they were: attached as
-//! they are, rewound, or copied anew. What only it has is given up only once it was saved and counted (`diverged_wal`) and
-//! that was agreed to.
+//! The resource `standby_rejoin`.
 
 mod decision;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use decision::{Decision, Lost, Way, decide};
@@ -23,7 +22,9 @@ use crate::problem::{Kind, Problem};
 use crate::size::bytes;
 use crate::words::count;
 
-#[derive(Debug, Deserialize)]
+/// The data of the member that comes back are a standby's of the primary: attached as they are, rewound, or cloned again. What
+/// only it has is given up only after it was saved and counted (`diverged_wal`), and with the user's consent.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StandbyRejoin {}
 

@@ -1,6 +1,7 @@
-//! `switchover_gate`: whether the cluster is in a state in which the primary's role can go over. It declares nothing and
-//! changes nothing: it refuses, everything that is wrong at once, or warns. It knows what its host's probe tried; each host
-//! judges itself, the candidate and the outgoing primary more than the others.
+//! The resource `switchover_gate`.
+//!
+//! It declares nothing. It knows what its host's probe tried; each host judges itself, the candidate and the outgoing primary
+//! more than the others.
 
 mod candidate;
 mod logins;
@@ -10,6 +11,7 @@ mod pooler;
 mod sessions;
 mod standby;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::dead_man::{MEMBER_TIMER, POOLER_TIMER};
@@ -18,7 +20,9 @@ use crate::facts::{Activity, AskedMember, Facts, Peer, Probe, Questions, Readine
 use crate::plan::{Handover, Member};
 use crate::problem::Problem;
 
-#[derive(Debug, Deserialize)]
+/// The preflight checks of a switchover, on each host: refuses it with everything that is wrong at once, or warns. Changes
+/// nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchoverGate {}
 
