@@ -2,8 +2,10 @@
 //! on hosts by whoever records what a probe answers in them (`tests/scenarios/record.rs`) and by the scenario of the
 //! handover's gate; `tests/recorded.rs` plans from the recordings.
 
+mod answers;
 mod gate;
 pub mod patch;
+mod rejoin;
 pub mod site;
 mod status;
 
@@ -70,6 +72,8 @@ pub enum Do {
     On(&'static str, &'static str),
     /// One that goes on until something ends it.
     Begin(&'static str, &'static str),
+    /// pgha itself: its verb and arguments after the inventory, and its exit code.
+    Pgha(&'static str, &'static [&'static str], i32),
     Kill(&'static str),
     Start(&'static str),
     Freeze(&'static str),
@@ -103,7 +107,15 @@ pub fn gate() -> &'static [State] {
 
 /// All, in the order in which they are made.
 pub fn all() -> impl Iterator<Item = &'static State> {
-    [status::FIRST, gate::GATE].into_iter().flatten()
+    [
+        status::FIRST,
+        gate::GATE,
+        status::STATUS,
+        answers::ANSWERS,
+        rejoin::REJOIN,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Whether what was told is what was expected, where `…` stands for what is not the same every time.
