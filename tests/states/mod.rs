@@ -85,7 +85,11 @@ pub const WORDS: &str = r#"set -e
 data=/var/lib/postgresql/{version}/main etc=/etc/postgresql/{version}/main unit=postgresql@{version}-main
 bin=/usr/lib/postgresql/{version}/bin
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d repmgr -c "$1"; }
-reload() { sql 'select pg_reload_conf()' >/dev/null; }
+reload() {
+  loaded=$(sql 'select pg_conf_load_time()')
+  sql 'select pg_reload_conf()' >/dev/null
+  until_sql "select pg_conf_load_time() > '$loaded'"
+}
 keep() { cp -p "$1" "$1.kept"; }
 back() { mv "$1.kept" "$1"; }
 set_to() { keep $data/postgresql.auto.conf; sql "alter system set $1"; reload; }
