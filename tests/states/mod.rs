@@ -91,7 +91,7 @@ reload() {
   until_sql "select pg_conf_load_time() > '$loaded'"
 }
 keep() { cp -p "$1" "$1.kept"; }
-back() { mv "$1.kept" "$1"; }
+back() { [ ! -e "$1.kept" ] || mv "$1.kept" "$1"; }
 set_to() { keep $data/postgresql.auto.conf; sql "alter system set $1"; reload; }
 unset_all() { back $data/postgresql.auto.conf; reload; }
 console() { runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 6432 -U pgbouncer -c "$1" pgbouncer; }
