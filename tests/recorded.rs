@@ -1,5 +1,5 @@
-//! What pgha says of clusters in the states of `tests/states`, by what a real probe was answered in them on each release that was recorded: Debian 12
-//! (`tests/recorded/RELEASE/STATE/`): planned as ever, and no host takes part.
+//! What pgha says of clusters in the states of `tests/states`, by what a real probe was answered in them on each release that
+//! was recorded (`tests/recorded/RELEASE/STATE/`): planned as ever, and no host takes part.
 //!
 //! `healthy/HOST.json` is what a host answered; in the other states it is the difference from that ([`patch`]), and none where
 //! there is no difference. One that was recorded alone has its own `inventory.yml`. `told.txt` is what pgha says: `PGHA_BLESS=1` writes it anew. CONTRIBUTING.md tells how to record.

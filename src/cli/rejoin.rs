@@ -79,12 +79,6 @@ async fn run(arguments: Arguments, rebuild: bool) -> Result<u8, Problems> {
         eprintln!("the rewind failed: `{}` is copied anew", arguments.node);
         ended = come_back(&arguments, &mut returning, mode).await?;
     }
-    if ended.primary == arguments.node {
-        let problem = Problem::refused(format!("`{}` is the primary", arguments.node));
-        return Err(problem
-            .hint("a standby comes back to it; `pgha switchover` makes it one")
-            .into());
-    }
     Ok(ended.code)
 }
 

@@ -12,10 +12,16 @@ select 'server ' || json_build_object(
   'started', extract(epoch from pg_postmaster_start_time()),
   'loaded', extract(epoch from pg_conf_load_time()),
   'size', (select coalesce(sum(pg_database_size(oid)), 0) from pg_database),
-  'settings', (select json_object_agg(name, json_build_object('value', current_setting(name, true), 'raw', coalesce(setting, ''),
-      'unit', unit, 'context', context, 'vartype', vartype, 'pending_restart', pending_restart,
+  -- What pgha's own session sets (`src/postgres/session.rs`) hides the server's: that is what the files say.
+  'settings', (select json_object_agg(name, json_build_object(
+      'value', case source when 'client' then coalesce(written, boot_val) else current_setting(name, true) end,
+      'raw', coalesce(case source when 'client' then coalesce(written, boot_val) else setting end, ''),
+      'unit', case when source <> 'client' or written is null then unit end,
+      'context', context, 'vartype', vartype, 'pending_restart', pending_restart,
       'waiting', case when pending_restart then coalesce((select f.setting from pg_file_settings f
-        where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val)) from pg_settings s),
+        where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val))
+    from pg_settings s left join (select lower(name) as file_name, (array_agg(setting order by seqno desc))[1] as written
+      from pg_file_settings group by 1) f on file_name = lower(name)),
   'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, '')) order by seqno), '[]')
       from pg_file_settings where name is not null),
   'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings

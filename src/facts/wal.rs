@@ -32,6 +32,9 @@ pub struct Saved {
     pub path: String,
     /// Where it begins.
     pub from: Option<Switch>,
+    /// Where its last record begins.
+    #[serde(default)]
+    pub end: Option<Lsn>,
     /// Whether the log had lost its beginning: there was more than what is counted here.
     pub incomplete: bool,
     /// Bytes of log records.
@@ -83,7 +86,26 @@ pub fn parse(answer: &Answer) -> Option<Wal> {
     if let (Some(Lsn(at)), Some(segment)) = (&mut wal.oldest, segment) {
         *at = (*at >> 32 << 32) | (*at & 0xFFFF_FFFF).saturating_mul(segment);
     }
+    let last = wal.last;
+    wal.saved.take_if(|saved| !saved.is_all_until(last));
     (wal.branch.timeline > 0).then_some(wal)
+}
+
+impl Saved {
+    /// Whether nothing has come after it. It is found by the last checkpoint, and a server that was started since and killed, and a
+    /// standby that has received more, may be at the same one.
+    fn is_all_until(&self, last: Option<Lsn>) -> bool {
+        // Whoever was not asked, or cannot tell, where the log ends has what there is.
+        last.is_none() || last == self.end || last == self.checkpoint()
+    }
+
+    /// The last checkpoint, by which it is named: `TIMELINE-HIGH-LOW`. Where a server was shut down to be looked into, that is
+    /// also the last record.
+    fn checkpoint(&self) -> Option<Lsn> {
+        let (_, name) = self.path.rsplit_once('/')?;
+        let (_, at) = name.split_once('-')?;
+        at.replace('-', "/").parse().ok()
+    }
 }
 
 fn oldest((high, low): (&str, &str)) -> Option<Lsn> {
@@ -108,6 +130,7 @@ fn report(saved: &mut Saved, line: &str) {
         "commits" => saved.commits = rest.parse().unwrap_or(0),
         "first" => saved.first = Some(rest.to_owned()),
         "last" => saved.last = Some(rest.to_owned()),
+        "end" => saved.end = rest.parse().ok(),
         "relation" => {
             if let Some((records, name)) = rest.split_once(' ') {
                 let records = records.parse().unwrap_or(0);
@@ -147,6 +170,24 @@ mod tests {
         assert_eq!(saved.from, Some(wal.branch.switches[1]));
         assert_eq!((saved.bytes, saved.commits), (4711, 2));
         assert_eq!(saved.relations, [(3, "app public.rows".to_owned())]);
+    }
+
+    #[test]
+    fn what_was_saved_is_all_that_there_is() {
+        let saved = |last: &str, report: &str| {
+            let lines = format!(
+                "timeline 1\nlast {last}\nsaved /var/lib/pgha/diverged/1-0-801F420\nreport from 1 0/801BB50\n{report}"
+            );
+            read(&lines).unwrap().saved.is_some()
+        };
+        // A primary that was shut down.
+        assert!(saved("0/0801F420", ""));
+        // One that went on after that and was killed: its last checkpoint is the same.
+        assert!(!saved("0/0801F578", ""));
+        assert!(!saved("0/0801F578", "report end 0/801F420"));
+        // A standby, whose log goes on after its last restartpoint.
+        assert!(saved("0/0801F578", "report end 0/801F578"));
+        assert!(!saved("0/0801F5A8", "report end 0/801F578"));
     }
 
     #[test]

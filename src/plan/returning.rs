@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::Facts;
+use crate::problem::Problem;
+
 /// Who comes back, and what may be given up for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,4 +19,25 @@ pub struct Returning {
     /// Data that a copy replaces are removed, instead of being kept beside it.
     #[serde(default)]
     pub discard: bool,
+}
+
+impl Returning {
+    /// Whether the member can come back to that primary.
+    ///
+    /// # Errors
+    /// It is that primary, be it stopped.
+    pub fn allowed(&self, primary: &str, facts: Option<&Facts>) -> Result<(), Problem> {
+        if self.member != primary {
+            return Ok(());
+        }
+        Err(match facts.is_some_and(|facts| facts.server.is_down()) {
+            true => Problem::refused(format!(
+                "`{primary}` is the primary, stopped, and nobody has taken its place"
+            ))
+            .hint("`pgha apply INVENTORY` starts it; `pgha failover INVENTORY` makes another the primary, to which it comes back"),
+            false => Problem::refused(format!("`{primary}` is the primary"))
+                .hint("a standby comes back to it; `pgha switchover` makes it one"),
+        }
+        .on(primary))
+    }
 }

@@ -79,6 +79,9 @@ impl Topology {
             }
             None => primary(inventory, names, world, intent)?,
         };
+        if let Some(returning) = intent.returning().filter(|_| exists) {
+            returning.allowed(&primary, world.get(&primary))?;
+        }
         registered::all_declared(inventory, world, intent)?;
         same_cluster(names, &primary, world)?;
         let witness = inventory.group("witness").first();

@@ -223,11 +223,27 @@ impl<'a> Members<'a> {
             } else if member.is_starting() {
                 format!("PostgreSQL on `{name}` is starting, and takes no connections yet")
             } else {
-                format!("PostgreSQL on `{name}` is stopped")
+                let hint = self.starts(name, facts, !primaries.is_empty());
+                format!("PostgreSQL on `{name}` is stopped (hint: {hint})")
             });
         }
         problems.extend(self.foreign());
         problems
+    }
+
+    /// What starts a server that is stopped: as what it was, or as what its data are by now.
+    fn starts(&self, name: &str, facts: &Facts, has_primary: bool) -> String {
+        let is_a_witness = self
+            .all
+            .iter()
+            .any(|member| member.name == name && member.is_witness);
+        let data = facts.data.as_ref();
+        let is_standby = data.is_some_and(|data| data.standby_signal && !data.fenced);
+        match has_primary {
+            _ if is_a_witness || is_standby => "`pgha apply INVENTORY` starts it".to_owned(),
+            true => format!("`pgha rejoin INVENTORY {name}` brings it back as a standby"),
+            false => "`pgha apply INVENTORY` starts it, `pgha failover INVENTORY` puts another in its place".to_owned(),
+        }
     }
 
     /// Members with another cluster's data. A witness is a cluster of its own.

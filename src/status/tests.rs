@@ -434,7 +434,7 @@ fn each_fault_is_told() {
         ),
         (
             |world| stop(world, "watcher"),
-            &["PostgreSQL on `watcher` is stopped"],
+            &["PostgreSQL on `watcher` is stopped (hint: `pgha apply INVENTORY` starts it)"],
         ),
         (
             |world| {
@@ -510,7 +510,7 @@ fn without_a_primary_the_rest_is_still_shown() {
         status.problems,
         [
             "no member is a primary",
-            "PostgreSQL on `node1` is stopped",
+            "PostgreSQL on `node1` is stopped (hint: `pgha apply INVENTORY` starts it, `pgha failover INVENTORY` puts another in its place)",
             "`node2` is not replicating",
         ]
     );
@@ -663,7 +663,8 @@ fn a_former_primary_says_who_took_its_place() {
     let world = healthy();
     let data = world["node3"].as_ref().unwrap().data.as_ref().unwrap();
     let system = data.system_identifier.clone().unwrap();
-    let stopped = "PostgreSQL on `node3` is stopped";
+    let stopped = |starts: &str| format!("PostgreSQL on `node3` is stopped (hint: {starts})");
+    let comes_back = stopped("`pgha rejoin INVENTORY node3` brings it back as a standby");
     for (file, name, timeline, expected) in [
         (
             "replaced",
@@ -683,7 +684,7 @@ fn a_former_primary_says_who_took_its_place() {
     ] {
         let told = mark(file, &format!("node1 {name} {timeline}\n"), false);
         let expected = match expected {
-            "" => stopped.to_owned(),
+            "" => comes_back.clone(),
             why => format!(
                 "PostgreSQL on `node3` stays stopped: {why} (hint: `pgha rejoin INVENTORY node3` brings it back as a standby)"
             ),
@@ -692,7 +693,7 @@ fn a_former_primary_says_who_took_its_place() {
     }
     assert_eq!(
         mark("outvoted", &format!("node1 {system} 2\n"), true),
-        stopped
+        stopped("`pgha apply INVENTORY` starts it")
     );
-    assert_eq!(mark("outvoted", "node1\n", false), stopped);
+    assert_eq!(mark("outvoted", "node1\n", false), comes_back);
 }

@@ -17,6 +17,9 @@ use crate::switchover_broken::small_disk;
 pub fn is_followed() {
     let lab = Lab::converged(TWO_POOLERS);
     fail_over_quickly(&lab);
+    // The server's own, not that of the session which asked: a failover says by it what may be lost.
+    let record = lab.on("node1", "cat /var/lib/pgha/synchronous");
+    assert!(record.contains(r#""commit" : "on""#), "{record}");
 
     let load = Load::start(&lab);
     lab.kill_host("pooler2");

@@ -57,6 +57,7 @@ impl<'a> Stage<'a> {
         match act {
             Do::On(host, script) => _ = lab.on(host, &words(script)),
             Do::Begin(host, script) => return Some(lab.start_on(host, &self.filled(script))),
+            Do::Pgha(verb, arguments, code) => _ = lab.pgha(verb, arguments).exits(code),
             Do::Kill(host) => lab.kill_host(host),
             Do::Start(host) => lab.start_host(host),
             Do::Freeze(host) => lab.freeze_host(host),

@@ -2,8 +2,10 @@
 //! on hosts by whoever records what a probe answers in them (`tests/scenarios/record.rs`) and by the scenario of the
 //! handover's gate; `tests/recorded.rs` plans from the recordings.
 
+mod answers;
 mod gate;
 pub mod patch;
+mod rejoin;
 pub mod site;
 mod status;
 
@@ -70,6 +72,8 @@ pub enum Do {
     On(&'static str, &'static str),
     /// One that goes on until something ends it.
     Begin(&'static str, &'static str),
+    /// pgha itself: its verb and arguments after the inventory, and its exit code.
+    Pgha(&'static str, &'static [&'static str], i32),
     Kill(&'static str),
     Start(&'static str),
     Freeze(&'static str),
@@ -81,9 +85,13 @@ pub const WORDS: &str = r#"set -e
 data=/var/lib/postgresql/{version}/main etc=/etc/postgresql/{version}/main unit=postgresql@{version}-main
 bin=/usr/lib/postgresql/{version}/bin
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d repmgr -c "$1"; }
-reload() { sql 'select pg_reload_conf()' >/dev/null; }
+reload() {
+  loaded=$(sql 'select pg_conf_load_time()')
+  sql 'select pg_reload_conf()' >/dev/null
+  until_sql "select pg_conf_load_time() > '$loaded'"
+}
 keep() { cp -p "$1" "$1.kept"; }
-back() { mv "$1.kept" "$1"; }
+back() { [ ! -e "$1.kept" ] || mv "$1.kept" "$1"; }
 set_to() { keep $data/postgresql.auto.conf; sql "alter system set $1"; reload; }
 unset_all() { back $data/postgresql.auto.conf; reload; }
 console() { runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 6432 -U pgbouncer -c "$1" pgbouncer; }
@@ -103,7 +111,15 @@ pub fn gate() -> &'static [State] {
 
 /// All, in the order in which they are made.
 pub fn all() -> impl Iterator<Item = &'static State> {
-    [status::FIRST, gate::GATE].into_iter().flatten()
+    [
+        status::FIRST,
+        gate::GATE,
+        status::STATUS,
+        answers::ANSWERS,
+        rejoin::REJOIN,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Whether what was told is what was expected, where `…` stands for what is not the same every time.

@@ -252,14 +252,39 @@ impl Site {
         })
     }
 
-    /// Text with names for addresses, which are others each time.
+    /// Text with names for addresses and times, which are others each time.
     fn named(&self, text: &str) -> String {
         let hosts = self.cluster.inventory.hosts.iter();
         let text = hosts.fold(text.to_owned(), |text, (name, host)| {
             text.replace(&host.address(), &format!("{{{name}}}"))
         });
-        let lines = text.lines().map(|line| format!("{}\n", line.trim_end()));
+        let lines = text
+            .lines()
+            .map(|line| format!("{}\n", timeless(line.trim_end())));
         lines.collect()
+    }
+}
+
+/// A line in which `2026-11-25 13:04:42 UTC` is `{time}`.
+fn timeless(line: &str) -> String {
+    let is_like = |text: &str, form: &str| {
+        let is_like = |(letter, of): (char, char)| match of {
+            '0' => letter.is_ascii_digit(),
+            _ => letter == of,
+        };
+        text.len() == form.len() && text.chars().zip(form.chars()).all(is_like)
+    };
+    const FORM: &str = "0000-00-00 00:00:00 UTC";
+    let is_time = |at: &usize| {
+        let text = line.get(*at..*at + FORM.len());
+        text.is_some_and(|text| is_like(text, FORM))
+    };
+    match (0..line.len()).find(is_time) {
+        Some(at) => {
+            let rest = timeless(&line[at + FORM.len()..]);
+            format!("{}{{time}}{rest}", &line[..at])
+        }
+        None => line.to_owned(),
     }
 }
 

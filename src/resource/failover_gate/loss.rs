@@ -65,7 +65,8 @@ fn proof(view: &View<'_>, dead: &str, candidate: &Server) -> Result<String, Stri
             record.timeline, view.host
         ));
     }
-    record.waits()?;
+    let cluster = &view.inventory.cluster;
+    record.waits(&[&cluster.repmgr_user, &view.variables().watch_user])?;
     let names = &record.names;
     let Some(synchronous) = Synchronous::parse(names) else {
         return Err(match names.trim() {
@@ -199,15 +200,21 @@ fn ended(facts: &Facts, unit: &str) -> Option<f64> {
 }
 
 impl Record {
-    /// Whether commits waited until a standby had them on its disk, in every session that did not ask for something else.
-    fn waits(&self) -> Result<(), String> {
+    /// Whether commits waited until a standby had them on its disk, in every session that did not ask for something else. The
+    /// roles of pgha and repmgr never wait ([`session`](crate::postgres::session)): nothing of an application's is theirs.
+    fn waits(&self, roles_of_ours: &[&str]) -> Result<(), String> {
         let Some(commit) = &self.commit else {
             return Err("its own `synchronous_commit` was not told".to_owned());
         };
         if !is_safe(commit) {
             return Err(format!("its `synchronous_commit` is `{commit}`"));
         }
-        match self.own.iter().find(|own| !is_safe(&own.commit)) {
+        let is_ours = |own: &Own| {
+            let role = own.role.as_deref();
+            own.database.is_none() && role.is_some_and(|role| roles_of_ours.contains(&role))
+        };
+        let mut own = self.own.iter().filter(|own| !is_ours(own));
+        match own.find(|own| !is_safe(&own.commit)) {
             None => Ok(()),
             Some(own) => {
                 let role = own.role.iter().map(|name| format!("the role `{name}`"));

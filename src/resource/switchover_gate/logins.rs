@@ -19,10 +19,16 @@ pub fn refusals(gate: Gate<'_>) -> Vec<Problem> {
         }));
     } else {
         let candidate = &gate.candidate.name;
+        let facts = gate.facts_of(gate.candidate);
+        let answers = facts.is_some_and(|facts| facts.server.answers().is_some());
+        let hint = match answers {
+            true => "it will follow the new primary: look at pg_hba.conf there and ~postgres/.pgpass here; `pgha apply` writes both".to_owned(),
+            false => format!("it will follow the new primary: PostgreSQL on `{candidate}` must answer"),
+        };
         found.extend(failure(ready.replication.get(candidate)).map(|cause| {
             Problem::refused(format!("it cannot replicate from `{candidate}`"))
                 .because(cause)
-                .hint("it will follow the new primary: look at pg_hba.conf there and ~postgres/.pgpass here; `pgha apply` writes both")
+                .hint(hint)
         }));
     }
     found
@@ -41,9 +47,14 @@ pub fn find_primary(gate: Gate<'_>) -> Option<Problem> {
         ),
         None => return None,
     };
-    Some(Problem::refused(what).because(cause).hint(
-        "if pgha is cut off, this host depends on it; `pgha apply` installs it and its login",
-    ))
+    let hint = match gate.primary() {
+        Some(_) => {
+            "if pgha is cut off, this host depends on it; `pgha apply` installs it and its login"
+                .to_owned()
+        }
+        None => format!("PostgreSQL on `{outgoing}` must answer"),
+    };
+    Some(Problem::refused(what).because(cause).hint(hint))
 }
 
 fn failure(tried: Option<&Tried>) -> Option<String> {
