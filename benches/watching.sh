@@ -4,7 +4,9 @@
 # Method: one lab of three members and a pooler, no clients. After half a minute of rest, the time that the processors spent on
 # each unit (`cpu.stat` of its cgroup) and the lines in journal and PostgreSQL's logs are read twice, 60 s apart. Then 50 more
 # poolers' waits (`pooler-calm`, told of 50 poolers) run on the pooler's host, and the same is read again; what the primary's
-# PostgreSQL takes more is what they cost it. pgbouncer's own `stats` line a minute is not counted.
+# PostgreSQL takes more is what they cost it. Then the primary is stopped, nobody is promoted, and 50 poolers wait for one who takes
+# writes (`await-news`): what a standby's PostgreSQL takes, how many connections it has of them, and how many logins there
+# were. pgbouncer's own `stats` line a minute is not counted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=lab.sh
@@ -48,3 +50,19 @@ docker exec -d "$(container pooler1)" sh -c 'cp -R /usr/local/lib/pgha /run/many
   wait'
 sleep 30
 compare 'with 50 poolers more'
+docker restart "$(container pooler1)" >/dev/null
+for host in node1 node2 node3; do docker exec "$(container "$host")" systemctl stop repmgrd pgha-guard; done
+docker exec "$(container node1)" systemctl stop postgresql@15-main
+sleep 10
+asked() { # EXPRESSION FROM
+  docker exec -u postgres "$(container node2)" psql -XAtqc "select $1 from $2"
+}
+began=$(asked sessions "pg_stat_database where datname = 'postgres'")
+# shellcheck disable=SC2016 # the host expands
+docker exec -d "$(container pooler1)" sh -c 'for _ in $(seq 50); do
+    while :; do /usr/local/lib/pgha/await-news 35 0.25 node1 node2 node3 >/dev/null; done &
+  done
+  wait'
+sleep 20
+compare 'nobody takes writes, and 50 poolers wait'
+echo "  node2: $(asked 'count(*)' "pg_stat_activity where usename = 'pgha_watch'") connections of poolers, $(($(asked sessions "pg_stat_database where datname = 'postgres'") - began)) logins in $((rest + 20)) s"

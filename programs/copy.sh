@@ -130,7 +130,10 @@ still() { # PRIMARY [UNIT]: a unit to start again where it is not so
 
 # --- once it is stopped -----------------------------------------------------------------------------------------------
 
-# A whole copy takes the place of what was there, which is kept, or removed.
+# Names the old data that `discard` removes: once the new ones run, since that may take long.
+discarded=$kept/discard
+
+# A whole copy takes the place of what was there, which is kept, or is to be removed.
 replace() { # COPY [discard] [PRIMARY SLOT]: a slot that takes the place of the member's
   ! runs || fail 'PostgreSQL is running'
   copy=$1 discard=
@@ -151,6 +154,11 @@ replace() { # COPY [discard] [PRIMARY SLOT]: a slot that takes the place of the 
   gone=
   keep_wal
   keep_tablespaces
+  if [ "$discard" ]; then
+    mkdir -p "$kept"
+    printf '%s%s\n' "$gone" "$data.kept-$now" >>"$discarded"
+    sync "$discarded" "$kept"
+  fi
   by "$data"
   "$as" mv -T -- "$data" "$data.kept-$now"
   "$as" mv -T -- "$copy" "$data"
@@ -158,17 +166,21 @@ replace() { # COPY [discard] [PRIMARY SLOT]: a slot that takes the place of the 
   settle
   # Data that are neither one thing nor the other are gone with it.
   rm -f "$kept/rewinding"
-  if [ "$discard" ]; then
-    printf '%s' "$gone" | while IFS= read -r path; do
-      is_ours "$path" || continue
-      by "$path"
-      "$as" rm -rf -- "$path"
-    done
-    by "$data"
-    "$as" rm -rf -- "$data.kept-$now"
-  else
-    echo "what was there is kept in $data.kept-$now"
-  fi
+  [ "$discard" ] || echo "what was there is kept in $data.kept-$now"
+}
+
+# The copy runs in their place.
+discard() {
+  runs || fail 'PostgreSQL does not run'
+  [ -e "$discarded" ] || return 0
+  while IFS= read -r path; do
+    case $path in *[./]kept-*) ;; *) continue ;; esac
+    is_ours "$path" || continue
+    by "$path"
+    "$as" rm -rf -- "$path"
+    echo "$path is removed"
+  done <"$discarded"
+  rm -f "$discarded"
 }
 
 # What a link leads to, without the name of a copy or of what is kept, into $place.
@@ -250,6 +262,6 @@ settle() {
 step=$1
 shift
 case $step in
-  ready | held | still | replace | settle) "$step" "$@" ;;
+  ready | held | still | replace | settle | discard) "$step" "$@" ;;
   *) fail "there is no step $step" ;;
 esac

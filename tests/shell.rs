@@ -280,6 +280,7 @@ fn what_a_host_is_asked_is_sound_on_every_release() {
         candidate: None,
         fenced_by: None,
         without: Vec::new(),
+        stop: None,
     });
     let returning = Intent::Returning(Returning {
         member: "node3".to_owned(),
@@ -387,6 +388,11 @@ fn ops() -> Vec<Op> {
             port: 5432,
             timeout_seconds: 60,
         },
+        Op::StopPostgresql {
+            unit: text("postgresql@15-main"),
+            data_directory: text("/srv/it's/main"),
+            timeout_seconds: 60,
+        },
         Op::ReloadUnits,
         Op::Pooler {
             port: 6432,
@@ -436,6 +442,7 @@ fn kind(op: &Op) -> u8 {
         Op::ReloadUnits => 9,
         Op::Pooler { .. } => 10,
         Op::Wait { .. } => 11,
+        Op::StopPostgresql { .. } => 12,
     }
 }
 
@@ -470,7 +477,7 @@ fn guards() -> Vec<Guard> {
 #[test]
 fn what_a_host_is_told_to_do_is_sound() {
     let kinds: BTreeSet<u8> = ops().iter().map(kind).collect();
-    assert_eq!(kinds.len(), 12, "an operation is missing in `ops`");
+    assert_eq!(kinds.len(), 13, "an operation is missing in `ops`");
     let ops = ops();
     let change = |ops: Vec<Op>, guards: Vec<Guard>| Change {
         host: "node1".to_owned(),

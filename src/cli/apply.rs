@@ -66,14 +66,33 @@ pub struct Ended {
     pub primary: String,
     /// The primary that was replaced, if one was.
     pub outgoing: Option<String>,
+    /// Whether it was run, and more can be planned now.
+    unfinished: bool,
 }
 
-/// Plans, and runs the plan unless it is only to be shown.
+/// Plans, and runs the plan unless it is only to be shown; then what could not be planned before that was run, unless the plan
+/// was a kept one, beside which nobody has seen another.
 ///
 /// # Errors
 /// There is no plan, or the kept one is stale.
 pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<Ended, Problems> {
+    let is_kept = kept.is_some();
+    let ended = round(common, kept, mode).await?;
+    // Only the first round starts a server: what is still unfinished after the next is told by that.
+    if !ended.unfinished || ended.code != 0 || is_kept {
+        return Ok(ended);
+    }
+    let rest = round(common, None, mode).await?;
+    Ok(Ended {
+        changes: true,
+        ..rest
+    })
+}
+
+/// One plan, and its run.
+async fn round(common: &Common, kept: Option<Plan>, mode: Mode) -> Result<Ended, Problems> {
     let began = Instant::now();
+    let is_kept = kept.is_some();
     let events = super::listen(common.verbose);
     let journal = Journal::of(&events);
     let mut prepared = Prepared::new(common)?;
@@ -81,6 +100,8 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
         Mode::Plan => None,
         Mode::ShowAndRun | Mode::Run => Some(turn(common, &mut prepared).await?),
     };
+    prepared.waits =
+        mode != Mode::Plan && matches!(common.intent, Intent::Converge | Intent::NewCluster);
     let (mut fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     if let Some(kept) = kept
         && kept != plan
@@ -131,7 +152,8 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
     let (report, problems) = ended?;
     let milliseconds = finished(&events, &report, problems.len(), began);
     // One document for each verb: of what comes before another plan only a failure is told.
-    if common.json && !(common.only_changes && problems.is_empty()) {
+    if common.json && !((common.only_changes || plan.unfinished && !is_kept) && problems.is_empty())
+    {
         print_json(&plan, &report, &problems);
     }
     let problems = Problems(problems);
@@ -151,6 +173,7 @@ pub async fn converge(common: &Common, kept: Option<Plan>, mode: Mode) -> Result
         failed: failures.filter_map(|failure| failure.change).collect(),
         primary: plan.candidate().to_owned(),
         outgoing: plan.outgoing().map(str::to_owned),
+        unfinished: plan.unfinished,
     })
 }
 
@@ -206,7 +229,8 @@ async fn carry_out(
     events: &Events,
 ) -> Result<(Report, Vec<Problem>), Problems> {
     let (report, mut problems) = make(prepared, plan, fleet, events).await?;
-    if problems.is_empty() && !report.interrupted {
+    // What comes next is not as it predicted, and cannot be.
+    if problems.is_empty() && !report.interrupted && !plan.unfinished {
         let left = unless_asked(left(prepared, fleet, events)).await;
         problems.extend(left.unwrap_or_else(|found| found.0));
     }

@@ -25,6 +25,9 @@ pub struct Arguments {
     /// majority of members and witness can be reached
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     without: Vec<String>,
+    /// The primary, where it takes connections and may only be full: it is stopped all the same
+    #[arg(long, value_name = "NODE")]
+    stop: Option<String>,
     #[command(flatten)]
     manner: Manner,
 }
@@ -36,7 +39,8 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let manner = &arguments.manner;
     let mut common = manner.brief(&arguments.inventory, FAILOVER);
-    for named in arguments.to.iter().chain(&arguments.without) {
+    // One that is to be done without may be registered, and in no inventory: whoever is neither is told by the plan.
+    for named in arguments.to.iter().chain(&arguments.stop) {
         common.inputs.load()?.member(named)?;
     }
     if arguments
@@ -52,6 +56,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
         candidate: arguments.to.clone(),
         fenced_by: arguments.fenced_by,
         without: arguments.without,
+        stop: arguments.stop,
     });
     let ended = converge(&common, None, manner.mode()).await?;
     if !ended.changes && arguments.to.as_ref() != Some(&ended.primary) {

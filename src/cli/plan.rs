@@ -2,19 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
-use crate::facts::{Probes, Release};
-use crate::plan::{Declaration, Intent, Plan};
+use crate::facts::{Facts, Probes, Release, Why};
+use crate::plan::{Declaration, Intent, Plan, Seen};
 use crate::problem::{Problem, Problems};
 use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
 use crate::run::{Events, Fleet, Lock, probe};
+use crate::words::list;
 
 /// What `plan` and `apply` both take.
 #[derive(Args, Clone)]
@@ -139,6 +141,9 @@ fn write(path: &Path, plan: &Plan) -> Result<(), Problem> {
     })
 }
 
+/// How long a server may take to start up.
+const RECOVERY: Duration = Duration::from_secs(300);
+
 /// Everything that was declared, checked, and the questions that it needs answered.
 pub struct Prepared {
     pub loaded: Loaded,
@@ -147,6 +152,8 @@ pub struct Prepared {
     allow_restart_primary: bool,
     intent: Intent,
     record: Option<PathBuf>,
+    /// Whether a server that is starting up is waited for.
+    pub waits: bool,
     /// Why hosts are missing from a plan that goes on without them.
     pub absent: Vec<Problem>,
 }
@@ -173,6 +180,7 @@ impl Prepared {
             allow_restart_primary: common.allow_restart_primary,
             intent,
             record: common.record.clone(),
+            waits: false,
             absent: Vec::new(),
         };
         prepared.questions = prepared.declaration().questions()?;
@@ -234,6 +242,49 @@ impl Prepared {
         }
     }
 
+    /// Looks at the hosts. A recovery takes minutes where there was much to do, and what comes after it is waited for.
+    async fn look(&self, fleet: &mut Fleet, purpose: Purpose, events: &Events) -> Seen {
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            let seen = probe(fleet, &self.questions, Lock::Settled, purpose, events).await;
+            let starting = self.starting(&seen);
+            if starting.is_empty() || began.elapsed() >= RECOVERY {
+                return seen;
+            }
+            if !std::mem::replace(&mut told, true) {
+                eprintln!(
+                    "waiting for PostgreSQL on {}, which is starting up: for {} s at most",
+                    list(&starting),
+                    RECOVERY.as_secs()
+                );
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+
+    /// The hosts whose server has to tell what it is before anything is run, and does not yet. A standby gets no further while
+    /// there is no primary.
+    fn starting<'s>(&self, seen: &'s Seen) -> Vec<&'s String> {
+        let facts = || {
+            seen.iter()
+                .filter_map(|(host, facts)| Some((host, facts.as_ref().ok()?)))
+        };
+        let has_primary = facts().any(|(_, facts)| {
+            facts
+                .server
+                .answers()
+                .is_some_and(|server| !server.in_recovery)
+        });
+        let is_waited_for = |facts: &Facts| {
+            let untold = facts.server.untold();
+            untold.is_some_and(|untold| untold.why == Why::Starting)
+                && (has_primary || facts.may_take_writes())
+        };
+        let hosts = facts().filter(|(_, facts)| self.waits && is_waited_for(facts));
+        hosts.map(|(host, _)| host).collect()
+    }
+
     /// Plans over connections that are open.
     ///
     /// # Errors
@@ -245,7 +296,7 @@ impl Prepared {
         events: &Events,
         purpose: Purpose,
     ) -> Result<Plan, Problems> {
-        let mut seen = probe(fleet, &self.questions, Lock::Settled, purpose, events).await;
+        let mut seen = self.look(fleet, purpose, events).await;
         for problem in unreachable {
             if let Some(host) = problem.host.clone() {
                 seen.insert(host, Err(problem));

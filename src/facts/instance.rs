@@ -20,6 +20,10 @@ pub enum Instance {
     /// Nothing runs.
     #[default]
     Down,
+    /// A plan has started it, and what it holds is known only then: a server that is stopped tells no catalog. No host is
+    /// ever seen like this.
+    #[serde(skip)]
+    Unseen,
 }
 
 /// Why a server that is there does not tell what it is.
@@ -55,7 +59,7 @@ impl Instance {
     pub fn answers(&self) -> Option<&Server> {
         match self {
             Self::Answers(server) => Some(server),
-            Self::Untold { .. } | Self::Down => None,
+            Self::Untold { .. } | Self::Down | Self::Unseen => None,
         }
     }
 
@@ -63,7 +67,7 @@ impl Instance {
     pub fn answers_mut(&mut self) -> Option<&mut Server> {
         match self {
             Self::Answers(server) => Some(server),
-            Self::Untold { .. } | Self::Down => None,
+            Self::Untold { .. } | Self::Down | Self::Unseen => None,
         }
     }
 
@@ -71,8 +75,12 @@ impl Instance {
     pub fn untold(&self) -> Option<&Untold> {
         match self {
             Self::Untold { untold } => Some(untold),
-            Self::Answers(_) | Self::Down => None,
+            Self::Answers(_) | Self::Down | Self::Unseen => None,
         }
+    }
+
+    pub fn is_unseen(&self) -> bool {
+        *self == Self::Unseen
     }
 
     pub fn is_down(&self) -> bool {
@@ -83,7 +91,7 @@ impl Instance {
     pub fn stop(&mut self) -> Option<Server> {
         match std::mem::take(self) {
             Self::Answers(server) => Some(*server),
-            Self::Untold { .. } | Self::Down => None,
+            Self::Untold { .. } | Self::Down | Self::Unseen => None,
         }
     }
 }

@@ -69,7 +69,7 @@ pub struct Facts {
     pub places: Places,
     /// PostgreSQL, asked on its local socket.
     pub server: Instance,
-    /// What a server held that a plan stopped: it holds it again once it is started. No host is ever seen like this.
+    /// What a server holds that a plan stopped, or made: it holds it once it is started. No host is ever seen like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Server>,
     /// The write-ahead log in the data directory, where it was asked for.
@@ -93,7 +93,9 @@ impl Facts {
             |data: &DataDirectory| data.standby_signal && data.state != "in production";
         match &self.server {
             Instance::Answers(server) => !server.in_recovery,
-            Instance::Untold { .. } => !self.data.as_ref().is_some_and(is_standby),
+            Instance::Untold { .. } | Instance::Unseen => {
+                !self.data.as_ref().is_some_and(is_standby)
+            }
             Instance::Down => false,
         }
     }

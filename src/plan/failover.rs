@@ -22,6 +22,9 @@ pub struct Failover {
     /// Members out of reach of which somebody made sure that none takes writes.
     #[serde(default)]
     pub without: Vec<String>,
+    /// The primary that may be stopped though it takes connections, and perhaps writes.
+    #[serde(default)]
+    pub stop: Option<String>,
 }
 
 /// How far a standby has got: its timeline, and the end of what it has received or replayed. After a start it has received

@@ -28,6 +28,13 @@ impl Intent {
         }
     }
 
+    pub fn failover(&self) -> Option<&Failover> {
+        match self {
+            Self::Failover(failover) => Some(failover),
+            _ => None,
+        }
+    }
+
     pub fn removal(&self) -> Option<&Removal> {
         match self {
             Self::Removal(removal) => Some(removal),

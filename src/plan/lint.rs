@@ -79,6 +79,7 @@ fn disrupts(change: &Change) -> bool {
             unit.starts_with("postgresql")
                 && matches!(action, ServiceAction::Stop | ServiceAction::Restart)
         }
+        Op::StopPostgresql { .. } => true,
         Op::Run { argv, .. } => stops(argv),
         _ => false,
     })

@@ -61,6 +61,9 @@ pub struct Plan {
     pub always: Vec<Stage>,
     /// What is known to be due but is held back until it is allowed, or cannot be mended by pgha.
     pub held: Vec<Held>,
+    /// Whether more can be planned once it was run: it starts a server that does not tell what it holds while it is stopped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
     /// What goes on, and somebody should know of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

@@ -68,6 +68,12 @@ pub enum Op {
         port: u16,
         timeout_seconds: u32,
     },
+    /// Stops a PostgreSQL server's unit, and then its process, which is another where somebody started it past systemd.
+    StopPostgresql {
+        unit: String,
+        data_directory: String,
+        timeout_seconds: u32,
+    },
     /// `systemctl daemon-reload`.
     ReloadUnits,
     /// One command on pgbouncer's admin console, over its local socket.
@@ -120,6 +126,7 @@ impl Op {
             | Self::Rename { .. }
             | Self::Service { .. }
             | Self::StartPostgresql { .. }
+            | Self::StopPostgresql { .. }
             | Self::ReloadUnits
             | Self::Pooler { .. }
             | Self::Wait { .. } => None,

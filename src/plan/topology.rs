@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Declaration, Failover, Intent, registered, remains};
-use crate::facts::{DataDirectory, Facts, Server, Unit};
+use crate::facts::{DataDirectory, Facts, Path, Server, Unit};
 use crate::inventory::Inventory;
 use crate::problem::{Problem, Problems};
 use crate::words::list;
@@ -17,6 +17,9 @@ pub struct Topology {
     pub members: Vec<Member>,
     /// The host of group `witness`: a node of repmgr's as the members are, but none of them; nobody uses its slot.
     pub witness: Option<Member>,
+    /// Nodes that are registered with repmgr and not in the inventory, of a failover that is to do without them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<String>,
     /// The hosts of group `pgbouncer`.
     pub poolers: Vec<Peer>,
     /// The running primary; else the one member whose data directory is a stopped primary's; else, where there is no
@@ -82,7 +85,7 @@ impl Topology {
         if let Some(returning) = intent.returning().filter(|_| exists) {
             returning.allowed(&primary, world.get(&primary))?;
         }
-        registered::all_declared(inventory, world, intent)?;
+        let strangers = registered::strangers(inventory, world, intent)?;
         same_cluster(names, &primary, world)?;
         let witness = inventory.group("witness").first();
         let ids = node_ids(inventory, names, witness, world)?;
@@ -133,6 +136,7 @@ impl Topology {
             candidate,
             members: names.iter().map(member).collect(),
             witness: witness.map(member),
+            strangers,
             poolers,
             primary,
             exists,
@@ -374,10 +378,15 @@ fn about_to_fail_over(
 pub fn fails_over(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> bool {
     let members = inventory.group("postgres");
     let registered = |name: &&String| {
-        let mut servers = members
-            .iter()
-            .filter_map(|member| world.get(member)?.server.answers());
-        servers.any(|server| {
+        let of_members = members.iter();
+        let mut servers: Vec<&Server> = of_members
+            .filter_map(|member| world.get(member)?.server.answers())
+            .collect();
+        // Its own copy may be an old one. Where no member runs, nothing else tells.
+        if servers.is_empty() {
+            servers.extend(world.get(*name).and_then(|facts| facts.server.answers()));
+        }
+        servers.iter().any(|server| {
             let node = server.nodes.get(*name);
             node.is_some_and(|node| node.kind == "witness" && node.active)
         })
@@ -426,6 +435,18 @@ fn same_cluster(
     }
 }
 
+/// The id in a host's `repmgr.conf`, which outlives a stop of its server.
+fn configured(facts: &Facts) -> Option<u32> {
+    let Path::File { content, .. } = facts.paths.get("/etc/repmgr.conf")? else {
+        return None;
+    };
+    let mut lines = content.as_ref()?.lines();
+    lines.find_map(|line| {
+        let id = line.trim().strip_prefix("node_id")?.trim();
+        id.strip_prefix('=')?.trim().trim_matches('\'').parse().ok()
+    })
+}
+
 fn node_ids(
     inventory: &Inventory,
     members: &[String],
@@ -433,12 +454,25 @@ fn node_ids(
     world: &BTreeMap<String, Facts>,
 ) -> Result<BTreeMap<String, u32>, Problem> {
     let names = || members.iter().chain(witness);
-    // The witness has a copy, which may be an old one.
-    let registered: BTreeMap<&String, u32> = members
+    let nodes = registered::nodes(inventory, world).into_iter();
+    let mut registered: BTreeMap<&String, u32> =
+        nodes.map(|(name, node)| (name, node.node_id)).collect();
+    // A member that left and comes back has a table of before that, in which ids are others' by now.
+    let own = members
         .iter()
-        .filter_map(|name| world.get(name)?.server.answers())
-        .flat_map(|server| server.nodes.iter().map(|(name, node)| (name, node.node_id)))
-        .collect();
+        .filter_map(|name| world.get(name)?.server.answers());
+    for (name, node) in own.flat_map(|server| &server.nodes) {
+        let is_taken = registered.values().any(|id| *id == node.node_id);
+        if !is_taken && !registered.contains_key(name) {
+            registered.insert(name, node.node_id);
+        }
+    }
+    // Where nobody tells, what a host is configured as.
+    if registered.is_empty() {
+        registered = names()
+            .filter_map(|name| Some((name, configured(world.get(name)?)?)))
+            .collect();
+    }
     let declared = |name: &String| inventory.hosts[name].variables.repmgr_node_id;
     let mut taken: BTreeSet<u32> = registered.values().copied().collect();
     for name in names().filter(|name| !registered.contains_key(name)) {

@@ -40,6 +40,8 @@ pub struct Walk<'a> {
     pub refusals: Vec<Problem>,
     /// Hosts that were to do something for which their PostgreSQL would have to tell what it is, and does not.
     untold: BTreeSet<String>,
+    /// Nodes of which the plan is not whole: what decides it is known once a server runs that this plan starts.
+    unseen: BTreeSet<String>,
     /// The stage of each host's last change.
     stage_of: BTreeMap<String, usize>,
     /// The first stage that the play at hand may have a part in.
@@ -73,6 +75,7 @@ impl<'a> Walk<'a> {
             topology,
             refusals: Vec::new(),
             untold: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             stage_of: BTreeMap::new(),
             earliest: 0,
             is_barrier: false,
@@ -190,6 +193,10 @@ impl<'a> Walk<'a> {
                 self.leave_out(host, &untold);
                 continue;
             }
+            if self.is_unknown(step, host, &*resource) {
+                self.leave_for_later(host);
+                continue;
+            }
             let warned = resource.warnings(&self.view(host)).into_iter();
             let warned = warned.map(|what| Warning {
                 host: host.to_owned(),
@@ -254,6 +261,40 @@ impl<'a> Walk<'a> {
                 hint: why.hint().to_owned(),
             });
         }
+    }
+
+    /// Whether a step is about what a server holds that this plan has yet to start; or comes after one that is. A standby's
+    /// repmgrd, for one, is not started beside a primary that only starts.
+    fn is_unknown(&self, step: &Step, host: &str, resource: &dyn Resource) -> bool {
+        if self.unseen.contains(host) {
+            return step.kind.text != "postgresql_server"
+                || resource.needs_contents(&self.view(host));
+        }
+        let is_unseen = |host: &str| {
+            let facts = self.world.get(host);
+            facts.is_some_and(|facts| facts.server.is_unseen())
+        };
+        let primary = &self.topology.primary;
+        let follows = self.topology.node(host).is_some();
+        (is_unseen(host) || follows && is_unseen(primary))
+            && resource.needs_contents(&self.view(host))
+    }
+
+    /// A stopped server's catalog is not known, and is not empty.
+    fn leave_for_later(&mut self, host: &str) {
+        self.plan.unfinished = true;
+        if !self.unseen.insert(host.to_owned()) {
+            return;
+        }
+        let whose = match self.world[host].server.is_unseen() {
+            true => "its cluster",
+            false => "the primary's cluster",
+        };
+        self.plan.held.push(Held {
+            host: host.to_owned(),
+            what: format!("what else is to be done is known once {whose} runs, since a server that is stopped does not tell what it holds"),
+            hint: "`pgha apply INVENTORY` starts it, and goes on with that".to_owned(),
+        });
     }
 
     /// Records a change, in the earliest stage that it may be in, and makes the facts as it will.

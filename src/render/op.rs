@@ -87,6 +87,19 @@ pub fn op_lines(op: &Op) -> Vec<String> {
             ));
             lines
         }
+        Op::StopPostgresql {
+            unit,
+            data_directory,
+            timeout_seconds,
+        } => {
+            let argv = ["systemctl", "stop", unit].map(str::to_owned);
+            let mut lines = prompt("$ ", shell::command(&argv, "root", &[], None));
+            lines.push(format!(
+                "stop: whatever process still has {} open, fast (at most {timeout_seconds} s)",
+                clean_line(data_directory)
+            ));
+            lines
+        }
         Op::ReloadUnits => vec!["$ systemctl daemon-reload".to_owned()],
         Op::Pooler { port, command } => {
             vec![format!("pooler> [port {port}] {}", clean_line(command))]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Resource, Verdict, View};
-use crate::facts::{Facts, Probe};
+use crate::facts::{Facts, Probe, Why};
 use crate::plan::{Failover, Intent, place};
 use crate::problem::Problem;
 use crate::words::list;
@@ -49,6 +49,7 @@ impl Resource for FailoverGate {
             })
             .collect();
         found.extend(quorum::refusals(view, failover));
+        found.extend(full(view, failover));
         let unseen = unseen(view);
         if unseen.is_empty() || failover.fenced_by.is_some() {
             return found;
@@ -110,6 +111,7 @@ impl Resource for FailoverGate {
             .iter()
             .map(|member| member.name.as_str())
             .filter(|name| topology.outgoing.as_deref() != Some(*name) && !tells(name))
+            .chain(topology.strangers.iter().map(String::as_str))
             .collect();
         if !missing.is_empty() {
             let has = if missing.len() == 1 {
@@ -130,6 +132,28 @@ impl Resource for FailoverGate {
     }
 
     fn settle(&self, _: &View<'_>, _: &mut Facts) {}
+}
+
+/// A primary that takes connections and gives no session is full, as a rule, and serves everybody who is in: that is no reason to
+/// stop it unasked.
+fn full(view: &View<'_>, failover: &Failover) -> Option<Problem> {
+    let dead = view.topology.outgoing.as_ref()?;
+    let untold = view.world.get(dead)?.server.untold()?;
+    if untold.why != Why::Refusing || failover.stop.as_ref() == Some(dead) {
+        return None;
+    }
+    let unit = View {
+        host: dead,
+        ..*view
+    }
+    .unit();
+    let what = format!(
+        "PostgreSQL on `{dead}` is there, and may only be full: {}",
+        untold.why
+    );
+    Some(untold.refuses(what).hint(format!(
+        "end sessions there, or restart it, which cuts clients for seconds: `systemctl restart {unit}` on `{dead}`; to stop and replace it all the same: `pgha failover INVENTORY --stop {dead}`"
+    )))
 }
 
 /// The failover that was asked for, where there is anybody to promote.

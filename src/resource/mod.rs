@@ -4,6 +4,7 @@ mod argument;
 mod authorized_key;
 mod command;
 mod data_copy;
+mod data_discard;
 mod dead_man;
 mod directory;
 mod diverged_wal;
@@ -75,6 +76,12 @@ pub trait Resource {
     fn needs_answer(&self, view: &View<'_>) -> bool {
         let cluster = |probe: &Probe| matches!(probe, Probe::Cluster { .. });
         self.probes(view).iter().any(cluster)
+    }
+
+    /// Whether it goes by what the cluster holds, as this host's server or the primary tells, and cannot while that is not known:
+    /// so it is with all that ask about the cluster, but for what starts a server.
+    fn needs_contents(&self, view: &View<'_>) -> bool {
+        self.needs_answer(view)
     }
 
     /// Everything that forbids the change, for a resource that can find more than one thing: told all at once.
@@ -199,6 +206,7 @@ impl<R: Resource + 'static> Declared for R {
 kinds! {
     "authorized_key" => authorized_key::AuthorizedKey,
     "command" => command::Command,
+    "data_discard" => data_discard::DataDiscard,
     "dead_man" => dead_man::DeadMan,
     "directory" => directory::Directory,
     "diverged_wal" => diverged_wal::DivergedWal,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{DataDirectory, Facts, Path, Probe};
+use crate::facts::{DataDirectory, Database, Facts, Path, Probe, Role, Server};
 use crate::plan::{Action, Guard, Op, Shown};
 use crate::problem::Problem;
 
@@ -259,8 +259,30 @@ pub fn adopt(view: &View<'_>, draft: Draft) -> Option<Draft> {
     )
 }
 
+/// What a cluster holds that was just made.
+fn new() -> Server {
+    let superuser = Role {
+        login: true,
+        superuser: true,
+        replication: true,
+        ..Role::default()
+    };
+    let databases = ["postgres", "template1"].map(|name| {
+        let owner = "postgres".to_owned();
+        (name.to_owned(), Database { owner })
+    });
+    Server {
+        roles: [("postgres".to_owned(), superuser)].into(),
+        databases: databases.into(),
+        ..Server::default()
+    }
+}
+
 /// The facts after a data directory was made (or taken in).
 pub fn settle(view: &View<'_>, facts: &mut Facts, standby: bool) {
+    if facts.data.is_none() && !standby {
+        facts.stopped = Some(new());
+    }
     facts.data.get_or_insert_with(|| DataDirectory {
         path: view.data_directory(),
         version: view.version().to_string(),

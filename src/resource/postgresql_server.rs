@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Database, Facts, Probe, Role, Server, Slot};
-use crate::plan::{Action, Guard, Op, ServiceAction};
+use crate::facts::{Facts, Instance, Probe, Server, Slot};
+use crate::plan::{Action, Guard, Op};
 use crate::problem::Problem;
 
 /// PostgreSQL runs under systemd and answers.
@@ -30,8 +30,12 @@ impl Resource for PostgresqlServer {
         vec![view.cluster_probe(), Probe::Unit(view.unit())]
     }
 
+    fn needs_contents(&self, view: &View<'_>) -> bool {
+        view.facts().data.is_none()
+    }
+
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
-        if view.server().is_some() {
+        if view.server().is_some() || view.facts().server.is_unseen() {
             return Ok(Verdict::AsDeclared);
         }
         if view.facts().data.is_none() {
@@ -75,50 +79,37 @@ impl Resource for PostgresqlServer {
         if !facts.server.is_down() || view.is_former_primary(view.host) {
             return;
         }
-        let superuser = Role {
-            login: true,
-            superuser: true,
-            replication: true,
-            ..Role::default()
+        let primary = view.primary_server().filter(|_| data.standby_signal);
+        let stopped = facts.stopped.take();
+        let mut server = match (primary, stopped) {
+            // A standby holds what its primary holds, but for what is its own: its files, and the slots that nobody uses any more.
+            (Some(primary), stopped) => {
+                let seen = || Server {
+                    slots: data
+                        .slots
+                        .iter()
+                        .cloned()
+                        .map(|name| (name, Slot::default()))
+                        .collect(),
+                    ..Server::default()
+                };
+                let own = stopped.unwrap_or_else(seen);
+                let mut slots = own.slots;
+                slots.values_mut().for_each(|slot| slot.active = false);
+                Server {
+                    settings: own.settings,
+                    overrides: own.overrides,
+                    slots,
+                    ..primary.clone()
+                }
+            }
+            // The same one again, where it is no standby; or what was just made.
+            (None, Some(stopped)) => stopped,
+            (None, None) => {
+                facts.server = Instance::Unseen;
+                return;
+            }
         };
-        let mut server = Server {
-            roles: [("postgres".to_owned(), superuser)].into(),
-            databases: ["postgres", "template1"]
-                .map(|name| {
-                    let owner = "postgres".to_owned();
-                    (name.to_owned(), Database { owner })
-                })
-                .into(),
-            ..Server::default()
-        };
-        // A standby holds what its primary holds.
-        if data.standby_signal
-            && let Some(primary) = view.primary_server()
-        {
-            // But for what is its own: its files, and the slots that nobody uses any more.
-            let seen = || Server {
-                slots: data
-                    .slots
-                    .iter()
-                    .cloned()
-                    .map(|name| (name, Slot::default()))
-                    .collect(),
-                ..Server::default()
-            };
-            let own = facts.stopped.take().unwrap_or_else(seen);
-            let mut slots = own.slots;
-            slots.values_mut().for_each(|slot| slot.active = false);
-            server = Server {
-                settings: own.settings,
-                overrides: own.overrides,
-                slots,
-                ..primary.clone()
-            };
-        }
-        // The same one again, where it is no standby.
-        if let Some(stopped) = facts.stopped.take() {
-            server = stopped;
-        }
         server.in_recovery = data.standby_signal;
         server.started = view.now;
         server.loaded = view.now;
@@ -126,11 +117,12 @@ impl Resource for PostgresqlServer {
     }
 }
 
-/// Stops the server.
+/// Stops the server, whoever started it.
 pub fn stop(view: &View<'_>) -> Op {
-    Op::Service {
+    Op::StopPostgresql {
         unit: view.unit(),
-        action: ServiceAction::Stop,
+        data_directory: view.data_directory(),
+        timeout_seconds: five_minutes(),
     }
 }
 

@@ -110,6 +110,18 @@ impl Resource for RepmgrRegistration {
         let Some(seen) = records.find(|seen| *seen != Some(&wanted)) else {
             return Ok(Verdict::AsDeclared);
         };
+        if let Some(timeline) = view.astray() {
+            return Ok(Verdict::Held {
+                what: format!(
+                    "it does not stream from `{}`, and is on timeline {timeline}, which that has left",
+                    view.topology.primary
+                ),
+                hint: format!(
+                    "`pgha rejoin INVENTORY {}` lets it follow the primary",
+                    view.host
+                ),
+            });
+        }
         let mut draft = Draft::new(if seen.is_some() {
             Action::Update
         } else {

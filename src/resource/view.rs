@@ -81,6 +81,19 @@ impl<'a> View<'a> {
             && self.world.get(host).is_some_and(writable)
     }
 
+    /// The timeline of a standby that runs beside the primary, and neither streams from it nor is on its timeline: whether it can
+    /// follow is to be decided (`pgha rejoin`).
+    pub fn astray(&self) -> Option<u32> {
+        let server = self.server().filter(|server| server.in_recovery)?;
+        let primary = self.primary_server()?;
+        let streams = primary.senders.get(self.host);
+        let streams = streams.is_some_and(|sender| sender.state == "streaming");
+        let receiver = server.receiver.as_ref();
+        let timeline = receiver.and_then(|receiver| receiver.timeline);
+        let timeline = timeline.max(server.timeline)?;
+        (!streams && Some(timeline) < primary.timeline).then_some(timeline)
+    }
+
     /// Members beside the primary that is replaced whose PostgreSQL is there and does not tell what it is; and whether its data
     /// leave it open that it takes writes.
     pub fn untold_members(&self) -> impl Iterator<Item = (&'a str, &'a Untold, bool)> {

@@ -196,6 +196,14 @@ fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
             ],
             include_str!("start-postgresql.sh"),
         ),
+        Op::StopPostgresql {
+            unit,
+            data_directory,
+            timeout_seconds,
+        } => with(
+            [unit.as_str(), data_directory, &timeout_seconds.to_string()],
+            include_str!("stop-postgresql.sh"),
+        ),
         Op::ReloadUnits => "systemctl daemon-reload".to_owned(),
         Op::Pooler { port, command } => format!(
             "as postgres timeout 30 psql -XAtq -h /var/run/postgresql -p {port} -U pgbouncer -d pgbouncer -c {}",

@@ -90,8 +90,13 @@ pub fn problems(members: &Members<'_>, nodes: &[Node]) -> Vec<String> {
         if let (Some(primary), Some(wanted), Some(seen)) = (primary, timeline, node.timeline)
             && wanted != seen
         {
+            // Where it has left the primary's branch it tries again for ever, in whatever state it is seen.
+            let hint = match node.state.as_str() {
+                "streaming" | "not replicating" => String::new(),
+                _ => format!(" (hint: `pgha rejoin INVENTORY {name}` lets it follow the primary)"),
+            };
             problems.push(format!(
-                "`{name}` is on timeline {seen}, and the primary `{}` on {wanted}",
+                "`{name}` is on timeline {seen}, and the primary `{}` on {wanted}{hint}",
                 primary.name
             ));
         }

@@ -245,6 +245,18 @@ fn each_fault_is_told() {
             |world| server(world, "node3").receiver.as_mut().unwrap().timeline = Some(2),
             &["`node3` is on timeline 2, and the primary `node1` on 3"],
         ),
+        // It has left the primary's branch, and tries again for ever.
+        (
+            |world| {
+                let sender = server(world, "node1").senders.get_mut("node3").unwrap();
+                sender.state = "startup".into();
+                server(world, "node3").receiver.as_mut().unwrap().timeline = Some(2);
+            },
+            &[
+                "`node3` does not stream yet: it is in `startup`",
+                "`node3` is on timeline 2, and the primary `node1` on 3 (hint: `pgha rejoin INVENTORY node3` lets it follow the primary)",
+            ],
+        ),
         (
             |world| server(world, "node2").receiver.as_mut().unwrap().host = Some("fe80::9".into()),
             &[

@@ -223,6 +223,40 @@ esac",
     table.end();
 }
 
+// --- repmgrd's promotion ---
+
+/// A primary that came back while an election was held stays the primary; nothing else keeps repmgrd from promoting.
+#[test]
+fn nobody_is_promoted_beside_a_primary_that_came_back() {
+    let host = Host::new();
+    host.stub("lib/find-primary");
+    let mut table = Table::default();
+    for shell in SHELLS {
+        for (case, find, code) in [
+            ("nobody", "echo nobody >&2; exit 1", 0),
+            ("the primary", "echo node2 172.30.7.12 5432 2 77", 3),
+            (
+                "one that was promoted",
+                "echo node2 172.30.7.12 5432 3 77",
+                3,
+            ),
+            ("a former one", "echo node2 172.30.7.12 5432 1 77", 0),
+            ("another cluster's", "echo node2 172.30.7.12 5432 2 78", 0),
+            ("it cannot ask", "echo no psql >&2; exit 2", 0),
+            ("one is full", "echo one does not tell >&2; exit 4", 0),
+        ] {
+            host.reset();
+            host.control("77", 2, "in archive recovery");
+            host.answer("find-primary", find);
+            let said = host.run(shell, "may-promote", &[]);
+            let case = format!("{case}, {shell:?}");
+            table.check(&case, said.code == Some(code), &said);
+            table.same(&case, said.out.contains("node2 takes writes"), code == 3);
+        }
+    }
+    table.end();
+}
+
 // --- the failsafe timer ---
 
 /// A member whose timer runs out at once. `up` is there while its server takes writes.

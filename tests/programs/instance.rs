@@ -112,3 +112,55 @@ fn a_server_without_a_session_is_there_or_is_not() {
     }
     table.end();
 }
+
+/// What stops a server before a change: its unit, and its process, whoever started it.
+#[test]
+fn a_server_is_stopped_whoever_started_it() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/run/stop-postgresql.sh");
+    let script = fs::read_to_string(script).unwrap();
+    let around = r#"root=$1 unit=$2
+as() { shift; "$@"; }
+systemctl() {
+  case "$1 $unit" in
+  'stop its') kill "$(cat "$root/data/postmaster.pid")"; while [ -e "$root/data/postmaster.pid" ]; do command sleep 0.01; done ;;
+  'stop fails') return 5 ;;
+  esac
+}
+sleep() { command sleep 0.01; }
+set -- postgresql@15-main "$root/data" 10
+"#;
+    let mut table = Table::default();
+    let mut host = Host::new();
+    for shell in SHELLS {
+        for (unit, ignored, starts, code, runs) in [
+            ("its", "", true, 0, false),
+            ("past", "", true, 0, false),
+            // It does not heed the request.
+            ("past", "INT", true, 1, true),
+            ("past", "", false, 0, false),
+            ("fails", "", true, 5, true),
+        ] {
+            host.reset();
+            match starts {
+                true => host.start_server(ignored),
+                // The number in its file is another's by now.
+                false => {
+                    let own = format!("{}\n", std::process::id());
+                    host.write("data/postmaster.pid", &own);
+                }
+            }
+            let output = Command::new(shell[0])
+                .args(&shell[1..])
+                .args(["-c", &format!("{around}{script}"), "sh"])
+                .arg(host.path(""))
+                .arg(unit)
+                .output()
+                .unwrap();
+            let case = format!("{unit}, ignores {ignored:?}, starts {starts}, {shell:?}");
+            table.check(&case, output.status.code() == Some(code), &output);
+            table.same(&case, starts && host.server_runs(), runs);
+            host.end_server();
+        }
+    }
+    table.end();
+}

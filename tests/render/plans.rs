@@ -362,6 +362,7 @@ pub fn everything() -> Plan {
             what: "`shared_buffers` waits for a restart (128MB → 4GB)".into(),
             hint: "allow it with `--allow-restart`".into(),
         }],
+        unfinished: false,
         warnings: Vec::new(),
         always: Vec::new(),
     }

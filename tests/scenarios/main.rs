@@ -296,6 +296,12 @@ const SCENARIOS: &[Scenario] = &[
         switchover_broken::old_primary,
     ),
     (
+        "a_switchover_whose_candidate_dies_is_finished",
+        Nothing,
+        Whole,
+        switchover_broken::candidate_dies,
+    ),
+    (
         "a_switchover_is_undone_where_the_disk_is_full",
         Alike,
         Whole,

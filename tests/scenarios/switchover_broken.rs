@@ -173,6 +173,36 @@ fn candidate_misses_records(lab: &Lab) {
     clean::is(lab, "node1");
 }
 
+/// The candidate's host dies once it was decided. One that boots is promoted, since that is decided on its disk and the old
+/// primary's; where it stays down, `failover` leads out, and it is a standby when it is back.
+pub fn candidate_dies() {
+    let lab = Lab::converged(Hosts::default());
+    let dies = || lab.kill_host("node2");
+    let becomes = "the candidate becomes the primary";
+    let boots = struck(&lab, becomes, dies, || lab.start_host("node2"));
+    assert_eq!(clean::primaries(&lab), ["node2"], "{}", boots.stderr);
+    boots.seen.assert_one_primary();
+    boots.seen.assert_nothing_lost(&lab, "node2");
+    lab.pgha("switchover", &["--to", "node2"]).exits(0);
+    clean::is(&lab, "node2");
+
+    lab.pgha("switchover", &["--to", "node1"]).exits(0);
+    let replaced = || {
+        lab.pgha("failover", &["--fenced-by", "its host was killed"])
+            .exits(0);
+    };
+    let stays_down = struck(&lab, becomes, dies, replaced);
+    stays_down.seen.assert_one_primary();
+    let primary = &clean::primaries(&lab)[0];
+    stays_down.seen.assert_nothing_lost(&lab, primary);
+    lab.start_host("node2");
+    moment::wait_for_timers(&lab, &["node2"]);
+    assert_eq!(clean::primaries(&lab), [primary.as_str()]);
+    lab.pgha("rejoin", &["node2"]).exits(0);
+    clean::is(&lab, primary);
+    clean::is_mended(&lab);
+}
+
 /// A promotion begins a timeline, for which the candidate's disk has no room.
 pub fn no_room() {
     let lab = &Lab::converged(Hosts::default());

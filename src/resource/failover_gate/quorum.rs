@@ -9,7 +9,7 @@ use crate::words::list;
 /// Who can be asked, of those that have a part in an election.
 #[derive(Debug)]
 struct Reach<'a> {
-    /// Members and witness.
+    /// Members and witness; also those that the inventory lacks.
     nodes: usize,
     /// Those of them that answer; the dead primary too where its host does.
     answer: usize,
@@ -40,18 +40,22 @@ pub fn warning(view: &View<'_>) -> Option<String> {
 
 fn reach<'a>(view: &View<'a>) -> Reach<'a> {
     let topology = view.topology;
-    let nodes = || topology.members.iter().chain(&topology.witness);
+    let nodes = || {
+        let nodes = topology.members.iter().chain(&topology.witness);
+        nodes.map(|node| &node.name).chain(&topology.strangers)
+    };
     let answers = |name: &str| view.world.contains_key(name);
     let is_dead = |name: &str| topology.outgoing.as_deref() == Some(name);
     Reach {
         nodes: nodes().count(),
-        answer: nodes().filter(|node| answers(&node.name)).count(),
+        answer: nodes().filter(|name| answers(name)).count(),
         unseen: topology
             .members
             .iter()
             .map(|member| member.name.as_str())
             // Where nobody is known to be the dead primary, `--fenced-by` speaks of all that do not answer.
             .filter(|name| topology.outgoing.is_some() && !answers(name) && !is_dead(name))
+            .chain(topology.strangers.iter().map(String::as_str))
             .collect(),
     }
 }

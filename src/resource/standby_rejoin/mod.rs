@@ -8,6 +8,7 @@ use serde::Deserialize;
 pub use decision::{Decision, Lost, Way, decide};
 
 use super::data_copy::{self, Place, make, replace, step_down};
+use super::data_discard;
 use super::postgresql_cluster::new_directory_probes;
 use super::postgresql_server::stop;
 use super::programs::REJOIN;
@@ -83,6 +84,10 @@ impl Resource for StandbyRejoin {
         stood_aside(facts);
         facts.server = Instance::Down;
         if decision.way == Way::Rebuild {
+            let asked = view.intent.returning();
+            if facts.data.is_some() && asked.is_some_and(|asked| asked.discard) {
+                data_discard::settle_left(facts);
+            }
             facts.data = None;
             settle(view, facts);
         } else if facts.places.unsettled() {
@@ -149,7 +154,7 @@ fn stopped(view: &View<'_>, draft: Draft) -> Draft {
 fn rebuild(view: &View<'_>, draft: Draft) -> Result<Draft, Problem> {
     let discard = view.intent.returning().is_some_and(|asked| asked.discard);
     let what = match discard {
-        true => "removed",
+        true => "removed, once the copy runs",
         false => "kept beside it, with the time in its name",
     };
     let draft = draft.field("what was there", None, Shown::Value(what.to_owned()));
