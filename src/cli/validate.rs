@@ -7,6 +7,7 @@ use super::load::{Inputs, Which};
 use super::out;
 use crate::plan::{Declaration, Intent};
 use crate::problem::Problems;
+use crate::render;
 use crate::words::count;
 
 #[derive(Args)]
@@ -26,7 +27,8 @@ pub struct Arguments {
 /// Whatever is wrong with inventory, playbook and templates, as far as it can be told without the hosts: they are planned
 /// on imaginary bare hosts of every release. `--limit` is checked, and leaves nothing out.
 pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
-    let loaded = arguments.inputs.load()?;
+    let loaded = arguments.inputs.load_silently()?;
+    render::problem::warn(&loaded.inventory.warnings);
     let instructions = arguments.which.load(&arguments.inputs.inventory)?;
     Declaration {
         inventory: &loaded.inventory,
@@ -41,7 +43,9 @@ pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
     let plays = &instructions.playbook.plays;
     let steps = plays.iter().map(|play| play.steps.len()).sum();
     if arguments.json {
-        out::json(&json!({"valid": true, "hosts": hosts, "plays": plays.len(), "steps": steps}));
+        out::json(
+            &json!({"valid": true, "warnings": loaded.inventory.warnings.len(), "hosts": hosts, "plays": plays.len(), "steps": steps}),
+        );
     } else {
         out::text(&format!(
             "valid: {}, {}, {}\n",

@@ -1,13 +1,13 @@
 //! All sources → [`Inventory`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use super::discreet::discreet;
-use super::layers::{Layers, Vars};
-use super::tree::Tree;
-use super::{Host, Inventory, Sources, cluster, names, ssh, typed};
+use super::discreet::unique;
+use super::host::check_name;
+use super::layers::Vars;
+use super::{Host, Inventory, Reading, Sources, cluster, names, ssh, typed, unknown};
 use crate::problem::{Problem, Problems};
 use crate::secret::Secrets;
 
@@ -25,67 +25,72 @@ pub(super) struct Loaded {
 ///
 /// Everything that is wrong, as far as it can be told together.
 pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
-    let mut problems = Vec::new();
-    let Some(tree) = Tree::read(&sources.inventory, &mut problems) else {
-        return Err(unique(problems));
-    };
-    let layers = Layers::read(&tree, sources, &mut problems);
-    let groups = tree.members();
-    let mut loaded = IndexMap::new();
-    for name in tree.hosts.keys() {
-        let memberships: Vec<&str> = groups
-            .iter()
-            .filter(|(_, members)| members.contains(name))
-            .map(|(group, _)| group.as_str())
-            .collect();
-        let given = layers.of(name, &memberships, &mut problems);
-        if let Some(host) = host(name, &tree, given, sources, &mut problems) {
-            loaded.insert(name.clone(), host);
-        }
-    }
-    if !problems.is_empty() {
-        return Err(unique(problems));
-    }
-    let cluster = match cluster::check(&groups, &loaded, &sources.inventory) {
-        Ok(cluster) => cluster,
-        Err(found) => return Err(unique(found)),
-    };
-    let mut secrets = Secrets::default();
-    for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
-        secrets.insert(role, password);
-    }
-    let hosts = loaded
-        .into_iter()
-        .map(|(name, loaded)| {
-            let mut host = loaded.host;
-            host.vars.insert(
-                "cluster_initial_primary".to_owned(),
-                cluster.initial_primary.clone().into(),
-            );
-            (name, host)
-        })
-        .collect();
-    Ok(Inventory {
-        cluster,
-        hosts,
-        groups,
-        secrets,
-    })
+    Reading::read(sources)?.inventory()
 }
 
-fn host(
-    name: &str,
-    tree: &Tree,
-    given: Vars,
-    sources: &Sources,
-    problems: &mut Vec<Problem>,
-) -> Option<Loaded> {
+impl Reading {
+    /// The cluster that the inventory declares.
+    ///
+    /// # Errors
+    /// What is wrong with pgha's own variables.
+    pub fn inventory(&self) -> Result<Inventory, Problems> {
+        let mut problems = Vec::new();
+        let mut warnings = self.warnings.clone();
+        let mut told = BTreeSet::new();
+        let mut loaded = IndexMap::new();
+        for (name, given) in &self.vars {
+            unknown::check(given, &mut told, &mut problems, &mut warnings);
+            if let Some(host) = host(name, self, given.clone(), &mut problems) {
+                loaded.insert(name.clone(), host);
+            }
+        }
+        // What was not read may be why.
+        let all_of = |mut problems: Vec<Problem>| {
+            problems.extend(self.warnings.iter().cloned());
+            unique(problems)
+        };
+        if !problems.is_empty() {
+            return Err(all_of(problems));
+        }
+        let mut groups = self.groups.clone();
+        // The shipped playbook names these; a cluster without a pooler is a cluster.
+        for group in ["postgres", "witness", "pgbouncer"] {
+            groups.entry(group.to_owned()).or_default();
+        }
+        let cluster = cluster::check(&groups, &loaded, &self.source).map_err(all_of)?;
+        let mut secrets = Secrets::default();
+        for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
+            secrets.insert(role, password);
+        }
+        let hosts = loaded
+            .into_iter()
+            .map(|(name, loaded)| {
+                let mut host = loaded.host;
+                host.vars.insert(
+                    "cluster_initial_primary".to_owned(),
+                    cluster.initial_primary.clone().into(),
+                );
+                (name, host)
+            })
+            .collect();
+        Ok(Inventory {
+            cluster,
+            hosts,
+            groups,
+            secrets,
+            warnings,
+        })
+    }
+}
+
+fn host(name: &str, reading: &Reading, given: Vars, problems: &mut Vec<Problem>) -> Option<Loaded> {
     for (variable, given) in &given {
         if names::is_connection(variable) {
             problems.extend(typed::literal(&given.node).err());
         }
     }
-    let reached = ssh::read(name, &given, sources, problems);
+    problems.extend(check_name(name, &reading.tree.hosts[name].span).err());
+    let reached = ssh::read(name, &given, reading, problems);
     let typed = typed::read(&given, problems);
     let (reached, typed) = (reached?, typed?);
     let mut vars = typed::to_json(&typed.variables);
@@ -101,7 +106,7 @@ fn host(
     Some(Loaded {
         host: Host {
             name: name.to_owned(),
-            span: tree.hosts[name].span.clone(),
+            span: reading.tree.hosts[name].span.clone(),
             connection: reached.connection,
             variables: typed.variables,
             vars,
@@ -111,15 +116,4 @@ fn host(
         given,
         passwords: typed.passwords,
     })
-}
-
-/// What several hosts share is wrong once; and no excerpt shows a password.
-fn unique(problems: Vec<Problem>) -> Problems {
-    let mut found: Vec<Problem> = Vec::new();
-    for problem in problems.into_iter().map(discreet) {
-        if !found.contains(&problem) {
-            found.push(problem);
-        }
-    }
-    Problems(found)
 }

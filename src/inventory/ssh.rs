@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::layers::{Given, Vars};
 use super::ssh_args;
-use super::{Connection, Sources, Way};
+use super::{Connection, Reading, Way};
 use crate::problem::{Problem, Problems, Span, did_you_mean};
 use crate::yaml;
 
@@ -20,13 +20,13 @@ pub(super) struct Reached {
 pub(super) fn read(
     name: &str,
     vars: &Vars,
-    sources: &Sources,
+    reading: &Reading,
     problems: &mut Vec<Problem>,
 ) -> Option<Reached> {
     let before = problems.len();
     let mut reader = Reader {
         vars,
-        sources,
+        reading,
         problems,
     };
     let become_user = reader.become_user();
@@ -59,7 +59,7 @@ pub(super) fn read(
 
 struct Reader<'a> {
     vars: &'a Vars,
-    sources: &'a Sources,
+    reading: &'a Reading,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     fn absolute(&self, text: &str) -> Result<PathBuf, Problem> {
-        ssh_args::absolute(text, &self.sources.folder, self.sources.home.as_deref())
+        ssh_args::absolute(text, &self.reading.folder, self.reading.home.as_deref())
     }
 
     fn options(&mut self) -> Vec<(String, String)> {

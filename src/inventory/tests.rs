@@ -12,14 +12,9 @@ fn source(name: &str, text: &str) -> Arc<Source> {
 }
 
 fn sources(text: &str) -> Sources {
-    Sources {
-        inventory: source("hosts.yml", text),
-        group_vars: Vec::new(),
-        host_vars: Vec::new(),
-        extra_vars: Vec::new(),
-        folder: PathBuf::from("/inv"),
-        home: Some(PathBuf::from("/home/me")),
-    }
+    let mut sources = Sources::of(source("hosts.yml", text), "/inv");
+    sources.home = Some(PathBuf::from("/home/me"));
+    sources
 }
 
 fn read(sources: &Sources) -> Inventory {
@@ -109,22 +104,14 @@ fn layers_win_in_order() {
     let mut given = sources(
         "all: {vars: {x: all, y: all, z: all}, children: {postgres: {vars: {x: inline, y: inline}, hosts: {n: {w: host}}}}}",
     );
-    given.group_vars = vec![
-        (
-            "all".into(),
-            source("group_vars/all.yml", "z: file\nw: file\n"),
-        ),
-        (
-            "postgres".into(),
-            source("group_vars/postgres.yml", "x: file\nv: file\n"),
-        ),
-        ("nobody".into(), source("group_vars/nobody.yml", "[")),
-        (
-            "all".into(),
-            source("group_vars/all/empty.yml", "---\n# nothing\n"),
-        ),
+    let file = |path: &str, text: &str| VarsFile::new(path, source(path, text));
+    given.origins[0].group_vars = vec![
+        file("all/a.yml", "z: file\nw: file\n"),
+        file("all/empty.yml", "---\n# nothing\n"),
+        file("postgres.yml", "x: file\nv: file\n"),
+        file("nobody.yml", "["),
     ];
-    given.host_vars = vec![("n".into(), source("host_vars/n.yml", "v: host\nu: host\n"))];
+    given.origins[0].host_vars = vec![file("n.yml", "v: host\nu: host\n")];
     given.extra_vars = vec![
         ExtraVar::Pair(source("<--extra-vars>", "u=extra")),
         ExtraVar::File(source("extra.yml", "t: extra\n")),
@@ -149,8 +136,8 @@ fn layers_win_in_order() {
 fn passwords_leave_the_variables() {
     let mut given =
         sources("all: {children: {postgres: {hosts: {n: {ansible_become_password: s3cret}}}}}");
-    given.group_vars = vec![(
-        "all".into(),
+    given.origins[0].group_vars = vec![VarsFile::new(
+        "all.yml",
         source(
             "group_vars/all.yml",
             "postgresql_users:\n  - {name: 'a\"b c', password: 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
@@ -182,18 +169,24 @@ fn a_password_is_not_shown_by_its_problem() {
 }
 
 #[test]
-fn groups_that_disagree_are_refused_unless_the_host_decides() {
-    let text = |host: &str| {
+fn groups_that_disagree_are_told_unless_the_host_or_a_priority_decides() {
+    let text = |host: &str, b: &str| {
         format!(
-            "all: {{children: {{postgres: {{hosts: {{n: {host}}}}}, a: {{vars: {{postgresql_port: 1, mine: 1}}, hosts: {{n: }}}}, b: {{vars: {{postgresql_port: 2, mine: 2}}, hosts: {{n: }}}}}}}}"
+            "all: {{children: {{postgres: {{hosts: {{n: {host}}}}}, a: {{vars: {{postgresql_port: 1, mine: 1}}, hosts: {{n: }}}}, b: {{vars: {{postgresql_port: 2, mine: 2{b}}}, hosts: {{n: }}}}}}}}"
         )
     };
-    let problems = load(&sources(&text("{}"))).unwrap_err();
-    assert_eq!(problems.0.len(), 1, "{problems}");
-    assert!(problems.to_string().contains("`a` at hosts.yml:1:"));
-    let inventory = read(&sources(&text("{postgresql_port: 3}")));
+    let inventory = read(&sources(&text("{}", "")));
+    assert_eq!(inventory.warnings.len(), 1, "{:?}", inventory.warnings);
+    let told = inventory.warnings[0].to_string();
+    assert!(told.contains("`a` at hosts.yml:1:"), "{told}");
+    assert_eq!(inventory.hosts["n"].variables.postgresql_port, 2);
+    let inventory = read(&sources(&text("{postgresql_port: 3}", "")));
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 3);
     assert_eq!(inventory.hosts["n"].vars["mine"], 2);
+    assert_eq!(inventory.warnings, []);
+    let inventory = read(&sources(&text("{}", ", ansible_group_priority: 0")));
+    assert_eq!(inventory.hosts["n"].variables.postgresql_port, 1);
+    assert_eq!(inventory.warnings, []);
 }
 
 #[test]
