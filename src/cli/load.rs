@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use clap::Args;
 use include_dir::{Dir, include_dir};
@@ -44,6 +44,9 @@ pub struct Inputs {
     /// Take what is not read, or most likely not meant, for an error: files, variables of other roles, groups that disagree
     #[arg(long)]
     pub strict: bool,
+    /// Of several clusters in the inventory this one
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
 }
 
 /// The playbook to use.
@@ -95,6 +98,7 @@ impl Inputs {
             limit: None,
             extra_vars: Vec::new(),
             strict: false,
+            cluster: None,
         }
     }
 
@@ -103,9 +107,11 @@ impl Inputs {
     pub fn load(&self) -> Result<Loaded, Problems> {
         let loaded = self.load_silently()?;
         let warnings = loaded.inventory.warnings.len();
+        static TOLD: Once = Once::new();
         if warnings > 0 {
             let warnings = count(warnings, "warning");
-            eprintln!("{warnings} about the inventory: `pgha validate` tells");
+            let tell = || eprintln!("{warnings} about the inventory: `pgha validate` tells");
+            TOLD.call_once(tell);
         }
         Ok(loaded)
     }
@@ -132,7 +138,7 @@ impl Inputs {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_silently(&self) -> Result<Loaded, Problems> {
-        let inventory = Reading::read(&self.sources()?)?.inventory()?;
+        let inventory = Reading::read(&self.sources()?)?.inventory(self.cluster.as_deref())?;
         self.strictly(&inventory.warnings)?;
         check_keys(&inventory)?;
         let secrets_path = secrets::path(&self.inventory);

@@ -44,11 +44,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// Where the other hosts find it: `ansible_host`, else its name.
+    /// Where the other hosts find it: `ansible_ssh_host`, else `ansible_host`, else its name.
     pub fn address(&self) -> String {
-        self.vars
-            .get("ansible_host")
-            .and_then(serde_json::Value::as_str)
+        let given = |name: &str| self.vars.get(name).and_then(serde_json::Value::as_str);
+        given("ansible_ssh_host")
+            .or_else(|| given("ansible_host"))
             .unwrap_or(&self.name)
             .to_owned()
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
+use super::clusters::Declared;
 use super::discreet::unique;
 use super::host::check_name;
 use super::layers::Vars;
@@ -25,23 +26,34 @@ pub(super) struct Loaded {
 ///
 /// Everything that is wrong, as far as it can be told together.
 pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
-    Reading::read(sources)?.inventory()
+    Reading::read(sources)?.inventory(None)
 }
 
 impl Reading {
-    /// The cluster that the inventory declares.
+    /// One of the clusters that the inventory declares: the one of that name, without a name the only one. Where there are
+    /// several, no host of another one is in it.
     ///
     /// # Errors
-    /// What is wrong with pgha's own variables.
-    pub fn inventory(&self) -> Result<Inventory, Problems> {
+    /// There is no such cluster, or something is wrong with pgha's own variables.
+    pub fn inventory(&self, cluster: Option<&str>) -> Result<Inventory, Problems> {
+        let (declared, is_only) = self.one(cluster)?;
         let mut problems = Vec::new();
         let mut warnings = self.warnings.clone();
         let mut told = BTreeSet::new();
         let mut loaded = IndexMap::new();
         for (name, given) in &self.vars {
-            unknown::check(given, &mut told, &mut problems, &mut warnings);
-            if let Some(host) = host(name, self, given.clone(), &mut problems) {
-                loaded.insert(name.clone(), host);
+            if declared.has(name) {
+                unknown::check(given, &mut told, &mut problems, &mut warnings);
+                if let Some(host) = host(name, self, &declared, given.clone(), &mut problems) {
+                    loaded.insert(name.clone(), host);
+                }
+            } else if is_only {
+                let mut why = Vec::new();
+                match host(name, self, &declared, given.clone(), &mut why) {
+                    Some(host) if why.is_empty() => _ = loaded.insert(name.clone(), host),
+                    // It is none of the cluster's, so nothing is asked of it.
+                    _ => warnings.extend(why.into_iter().map(|problem| left_out(name, problem))),
+                }
             }
         }
         // What was not read may be why.
@@ -53,13 +65,16 @@ impl Reading {
             return Err(all_of(problems));
         }
         let mut groups = self.groups.clone();
-        // The shipped playbook names these; a cluster without a pooler is a cluster.
-        for group in ["postgres", "witness", "pgbouncer"] {
-            groups.entry(group.to_owned()).or_default();
+        for hosts in groups.values_mut() {
+            hosts.retain(|host| loaded.contains_key(host));
+        }
+        for (name, hosts) in declared.groups() {
+            groups.insert(name.to_owned(), hosts.clone());
         }
         let cluster = cluster::check(&groups, &loaded, &self.source).map_err(all_of)?;
         let mut secrets = Secrets::default();
-        for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
+        let own = loaded.values().filter(|host| declared.has(&host.host.name));
+        for (role, password) in own.flat_map(|host| &host.passwords) {
             secrets.insert(role, password);
         }
         let hosts = loaded
@@ -78,12 +93,26 @@ impl Reading {
             hosts,
             groups,
             secrets,
-            warnings,
+            warnings: unique(warnings).0,
         })
     }
 }
 
-fn host(name: &str, reading: &Reading, given: Vars, problems: &mut Vec<Problem>) -> Option<Loaded> {
+fn left_out(host: &str, problem: Problem) -> Problem {
+    let what = format!(
+        "`{host}`, which is in no cluster, is left out: {}",
+        problem.what
+    );
+    Problem { what, ..problem }
+}
+
+fn host(
+    name: &str,
+    reading: &Reading,
+    declared: &Declared,
+    given: Vars,
+    problems: &mut Vec<Problem>,
+) -> Option<Loaded> {
     for (variable, given) in &given {
         if names::is_connection(variable) {
             problems.extend(typed::literal(&given.node).err());
@@ -92,7 +121,10 @@ fn host(name: &str, reading: &Reading, given: Vars, problems: &mut Vec<Problem>)
     problems.extend(check_name(name, &reading.tree.hosts[name].span).err());
     let reached = ssh::read(name, &given, reading, problems);
     let typed = typed::read(&given, problems);
-    let (reached, typed) = (reached?, typed?);
+    let (reached, mut typed) = (reached?, typed?);
+    if declared.has(name) {
+        typed.variables.cluster_name.clone_from(&declared.name);
+    }
     let mut vars = typed::to_json(&typed.variables);
     for (variable, given) in &given {
         if !names::is_pgha(variable) && !names::is_ansible_password(variable) {

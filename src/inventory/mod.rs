@@ -1,6 +1,7 @@
 //! Hosts, groups and variables, in the shape that Ansible users know. It never says who is primary.
 
 mod cluster;
+mod clusters;
 mod connection;
 mod discreet;
 mod files;

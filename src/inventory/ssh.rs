@@ -31,9 +31,9 @@ pub(super) fn read(
     };
     let become_user = reader.become_user();
     let way = reader.way();
-    let address = reader.word(&["ansible_host", "ansible_ssh_host"]);
+    let address = reader.word(&["ansible_ssh_host", "ansible_host"]);
     let port = reader.port();
-    let user = reader.word(&["ansible_user", "ansible_ssh_user"]);
+    let user = reader.word(&["ansible_ssh_user", "ansible_user"]);
     let key = reader.key();
     let options = reader.options();
     if problems.len() > before {
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
                     "`{}` is no {}",
                     text.escape_debug(),
                     match names[0] {
-                        "ansible_host" => "address of a host",
+                        "ansible_ssh_host" => "address of a host",
                         _ => "name of a user",
                     }
                 ))
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     fn port(&mut self) -> Option<u16> {
-        let (port, given) = self.decode::<u16>(&["ansible_port", "ansible_ssh_port"])?;
+        let (port, given) = self.decode::<u16>(&["ansible_ssh_port", "ansible_port"])?;
         if port == 0 {
             self.problems.push(
                 Problem::input("a port is a number from 1 to 65535, found `0`")

@@ -245,3 +245,107 @@ fn a_large_inventory_is_read_in_reasonable_time() {
     assert_eq!(read(&sources(&text)).hosts.len(), 300);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
+
+#[test]
+fn the_variables_of_the_ssh_plugin_go_first() {
+    let inventory = read(&sources(
+        "all: {vars: {ansible_user: deploy, ansible_port: 22, ansible_host: 10.0.0.9}, children: {postgres: {hosts: {n: {ansible_ssh_user: root, ansible_ssh_port: 2222, ansible_ssh_host: 10.0.0.1}}}}}",
+    ));
+    let node = &inventory.hosts["n"];
+    let Way::Ssh {
+        address,
+        port,
+        user,
+        ..
+    } = &node.connection.way
+    else {
+        panic!("not ssh");
+    };
+    assert_eq!((address.as_str(), *port), ("10.0.0.1", Some(2222)));
+    assert_eq!(user.as_deref(), Some("root"));
+    assert_eq!(node.address(), "10.0.0.1");
+}
+
+/// As in an inventory of pigsty's: a group per cluster, whose members are poolers too.
+const SEVERAL: &str = r#"
+all:
+  children:
+    monitoring: {hosts: {watch: {ansible_connection: winrm}}}
+    pg-one:
+      vars: {cluster_members: pg-one, cluster_poolers: pg-one}
+      hosts: {a1: {ansible_host: 10.0.0.1}, a2: {ansible_host: 10.0.0.2}}
+    pg-two:
+      vars: {cluster_members: pg-two, cluster_name: second, postgresql_port: 5433}
+      hosts: {b1: {ansible_host: 10.0.1.1}, b2: {ansible_host: 10.0.1.2}}
+    pgbouncer:
+      hosts: {p: {ansible_host: 10.0.1.3, cluster_members: pg-two, cluster_name: second}}
+"#;
+
+#[test]
+fn an_inventory_may_have_several_clusters() {
+    let reading = Reading::read(&sources(SEVERAL)).unwrap();
+    assert_eq!(reading.clusters(), ["pg-one", "second"]);
+    let one = reading.inventory(Some("pg-one")).unwrap();
+    assert_eq!(one.cluster.name, "pg-one");
+    assert_eq!(one.group("postgres"), ["a1", "a2"]);
+    assert_eq!(one.group("pgbouncer"), ["a1", "a2"]);
+    assert_eq!(one.hosts.len(), 2);
+    let two = reading.inventory(Some("second")).unwrap();
+    assert_eq!(two.group("postgres"), ["b1", "b2"]);
+    assert_eq!(two.group("pgbouncer"), ["p"]);
+    assert_eq!(two.group("all").len(), 3);
+    assert_eq!(two.hosts["b1"].vars["cluster_name"], "second");
+    let told = reading.inventory(None).unwrap_err();
+    let hint = told.0[0].hint.as_deref();
+    assert_eq!(
+        hint,
+        Some("name one with `--cluster`: `pg-one` and `second`")
+    );
+    let told = reading.inventory(Some("secnd")).unwrap_err();
+    assert_eq!(told.0[0].hint.as_deref(), Some("did you mean `second`?"));
+}
+
+#[test]
+fn any_group_may_be_the_members() {
+    let text = "all: {vars: {cluster_members: db, cluster_poolers: pool}, children: {db: {hosts: {n: }}, pool: {hosts: {p: }}, win: {hosts: {w: {ansible_connection: winrm}}}}}";
+    let inventory = read(&sources(text));
+    assert_eq!(inventory.group("postgres"), ["n"]);
+    assert_eq!(inventory.group("pgbouncer"), ["p"]);
+    assert_eq!(inventory.cluster.name, "db");
+    assert!(!inventory.hosts.contains_key("w"));
+    let told = inventory.warnings[0].to_string();
+    assert!(
+        told.contains("`w`, which is in no cluster, is left out"),
+        "{told}"
+    );
+    let missing = "all: {children: {databases: {hosts: {n: }}}}";
+    let hint = load(&sources(missing)).unwrap_err().0[0].hint.clone();
+    assert!(
+        hint.unwrap()
+            .ends_with("`cluster_members`; there are `databases`")
+    );
+}
+
+#[test]
+fn variables_of_other_roles_are_warnings_and_misspelt_ones_errors() {
+    let text = |vars: &str| {
+        format!("all: {{vars: {{{vars}}}, children: {{postgres: {{hosts: {{n: }}}}}}}}")
+    };
+    let others = "postgresql_user: postgres, postgresql_packages: [a], pgbouncer_pool_mode: session, cluster_vip: 10.0.0.9";
+    let inventory = read(&sources(&text(others)));
+    assert_eq!(inventory.warnings.len(), 4, "{:?}", inventory.warnings);
+    for (name, meant) in [
+        ("postgresql_setings: {a: 1}", "postgresql_settings"),
+        ("postgresql_prot: 5433", "postgresql_port"),
+        ("cluster_nmae: x", "cluster_name"),
+        ("postgresql_user: [{name: app}]", "postgresql_users"),
+    ] {
+        let told = load(&sources(&text(name))).unwrap_err();
+        let hint = told.0[0].hint.as_deref();
+        assert_eq!(
+            hint,
+            Some(format!("did you mean `{meant}`?").as_str()),
+            "{name}"
+        );
+    }
+}
