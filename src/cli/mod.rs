@@ -1,20 +1,26 @@
 //! The command line: one file per verb.
 
 mod apply;
+mod r#become;
+mod clusters;
 mod completions;
 mod conninfo;
 mod failover;
 mod interrupt;
+mod inventory;
 mod lab;
 mod load;
 mod log;
 mod man;
 mod manner;
+mod origin;
 mod out;
 mod plan;
 mod playbook;
 mod rejoin;
 mod remove;
+mod schema;
+mod script;
 mod status;
 mod switchover;
 mod validate;
@@ -85,6 +91,12 @@ enum Verb {
     Conninfo(conninfo::Arguments),
     /// Check inventory, playbook, templates and programs; reads files only
     Validate(validate::Arguments),
+    /// Show hosts, groups and variables, and where each variable comes from; connects nowhere
+    Inventory(inventory::Arguments),
+    /// Print a JSON schema of inventories or playbooks, for editors
+    ///
+    /// In the first line of a file: `# yaml-language-server: $schema=PATH`.
+    Schema(schema::Arguments),
     /// The playbooks, templates and programs that pgha ships
     #[command(subcommand)]
     Playbook(playbook::Verb),
@@ -126,6 +138,8 @@ pub fn main() -> ExitCode {
             Verb::Log(arguments) => log::run(&arguments),
             Verb::Conninfo(arguments) => conninfo::run(&arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Inventory(arguments) => inventory::run(&arguments),
+            Verb::Schema(arguments) => schema::run(&arguments),
             Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
             Verb::Completions(arguments) => completions::run(&arguments),

@@ -3,13 +3,12 @@
 use std::sync::LazyLock;
 
 use super::Variables;
-use crate::problem::did_you_mean;
 
-/// Variables that begin like this are pgha's, or misspelt.
+/// Variables that begin like this are pgha's, misspelt, or another role's.
 const PREFIXES: [&str; 5] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_", "watch_"];
 
 /// The variables that say how a host is reached.
-const CONNECTION: [&str; 15] = [
+const CONNECTION: [&str; 16] = [
     "ansible_host",
     "ansible_ssh_host",
     "ansible_port",
@@ -24,8 +23,46 @@ const CONNECTION: [&str; 15] = [
     "ansible_become",
     "ansible_become_user",
     "ansible_become_method",
+    "ansible_become_password_file",
     "ansible_connection",
 ];
+
+/// Variables by which Ansible would reach a host in another way, and what pgha does instead.
+const UNREAD: [(&str, &str); 9] = [
+    (
+        "ansible_password",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    (
+        "ansible_ssh_pass",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    (
+        "ansible_ssh_password",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    ("ansible_become_flags", "pgha runs `sudo -H -u USER`"),
+    (
+        "ansible_become_exe",
+        "pgha runs `sudo` from the login user's `PATH`",
+    ),
+    (
+        "ansible_ssh_executable",
+        "pgha runs `ssh` from its own `PATH`",
+    ),
+    ("ansible_sudo", "write `ansible_become`"),
+    ("ansible_sudo_user", "write `ansible_become_user`"),
+    (
+        "ansible_ssh_timeout",
+        "write `ansible_ssh_common_args: -o ConnectTimeout=10`",
+    ),
+];
+
+/// Why a variable of a connection is not read.
+pub(super) fn unread(name: &str) -> Option<&'static str> {
+    let found = UNREAD.iter().find(|(known, _)| *known == name);
+    found.map(|(_, why)| *why)
+}
 
 /// The variables that must be the same on all hosts of a cluster.
 pub(super) const CLUSTER: [&str; 11] = [
@@ -44,6 +81,11 @@ pub(super) const CLUSTER: [&str; 11] = [
 
 /// The one variable that is a password.
 pub(super) const PASSWORD: &str = "repmgr_password";
+
+/// The names of the variables that say how a host is reached.
+pub fn connection_variables() -> &'static [&'static str] {
+    &CONNECTION
+}
 
 /// pgha's own variables: the fields of [`Variables`], and the password.
 pub(super) fn pgha() -> &'static [String] {
@@ -72,15 +114,17 @@ pub(super) fn is_ours(name: &str) -> bool {
     is_connection(name) || is_pgha(name)
 }
 
+/// Whether a variable of that name is pgha's, or looks as if it were.
 pub(super) fn is_reserved(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    !prefix(name).is_empty()
 }
 
-/// The variable that a misspelt one most likely meant. All of one prefix look alike, so the rest must.
-pub(super) fn alike(name: &str) -> Option<String> {
-    let prefix = PREFIXES.iter().find(|prefix| name.starts_with(**prefix))?;
-    let rests = pgha().iter().filter_map(|known| known.strip_prefix(prefix));
-    did_you_mean(&name[prefix.len()..], rests).map(|rest| format!("{prefix}{rest}"))
+/// The beginning by which it looks like pgha's; nothing if it does not.
+pub(super) fn prefix(name: &str) -> &'static str {
+    let mut prefixes = PREFIXES.into_iter();
+    prefixes
+        .find(|prefix| name.starts_with(prefix))
+        .unwrap_or_default()
 }
 
 /// Whether Ansible keeps a password in a variable of that name.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
+use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::ssh_args;
-use super::{Connection, Sources, Way};
+use super::{BecomePassword, Connection, Reading, Way};
 use crate::problem::{Problem, Problems, Span, did_you_mean};
 use crate::yaml;
 
@@ -14,26 +15,30 @@ use crate::yaml;
 pub(super) struct Reached {
     pub connection: Connection,
     pub key_span: Option<Span>,
+    /// A file with the password for `sudo`, and where it is named.
+    pub password_file: Option<(PathBuf, Span)>,
 }
 
 /// Reads the connection variables of the host `name`.
 pub(super) fn read(
     name: &str,
     vars: &Vars,
-    sources: &Sources,
+    reading: &Reading,
     problems: &mut Vec<Problem>,
 ) -> Option<Reached> {
     let before = problems.len();
     let mut reader = Reader {
         vars,
-        sources,
+        reading,
         problems,
     };
     let become_user = reader.become_user();
+    let become_password = reader.become_password();
+    let password_file = reader.password_file();
     let way = reader.way();
-    let address = reader.word(&["ansible_host", "ansible_ssh_host"]);
+    let address = reader.word(&["ansible_ssh_host", "ansible_host"]);
     let port = reader.port();
-    let user = reader.word(&["ansible_user", "ansible_ssh_user"]);
+    let user = reader.word(&["ansible_ssh_user", "ansible_user"]);
     let key = reader.key();
     let options = reader.options();
     if problems.len() > before {
@@ -52,14 +57,19 @@ pub(super) fn read(
     };
     let key_span = key.filter(|_| way != Way::Local).map(|(_, span)| span);
     Some(Reached {
-        connection: Connection { way, become_user },
+        connection: Connection {
+            way,
+            become_user,
+            become_password,
+        },
         key_span,
+        password_file,
     })
 }
 
 struct Reader<'a> {
     vars: &'a Vars,
-    sources: &'a Sources,
+    reading: &'a Reading,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -94,7 +104,7 @@ impl<'a> Reader<'a> {
                     "`{}` is no {}",
                     text.escape_debug(),
                     match names[0] {
-                        "ansible_host" => "address of a host",
+                        "ansible_ssh_host" => "address of a host",
                         _ => "name of a user",
                     }
                 ))
@@ -106,7 +116,7 @@ impl<'a> Reader<'a> {
     }
 
     fn port(&mut self) -> Option<u16> {
-        let (port, given) = self.decode::<u16>(&["ansible_port", "ansible_ssh_port"])?;
+        let (port, given) = self.decode::<u16>(&["ansible_ssh_port", "ansible_port"])?;
         if port == 0 {
             self.problems.push(
                 Problem::input("a port is a number from 1 to 65535, found `0`")
@@ -159,9 +169,35 @@ impl<'a> Reader<'a> {
         is_set.then(|| user.unwrap_or_else(|| "root".to_owned()))
     }
 
+    /// Of several names the one that Ansible takes. A problem has its place as text only: an excerpt would show the password.
+    fn become_password(&mut self) -> Option<BecomePassword> {
+        let names = [
+            "ansible_sudo_pass",
+            "ansible_become_pass",
+            "ansible_become_password",
+        ];
+        let (_, given) = self.given(&names)?;
+        let text = given.node.scalar_text().unwrap_or_default();
+        match BecomePassword::new(text) {
+            Ok(password) => Some(password),
+            Err(problem) => {
+                self.problems.push(hide(problem.at(&given.node.span)));
+                None
+            }
+        }
+    }
+
+    fn password_file(&mut self) -> Option<(PathBuf, Span)> {
+        self.file(&["ansible_become_password_file"])
+    }
+
     fn key(&mut self) -> Option<(PathBuf, Span)> {
-        let (text, given) =
-            self.decode::<String>(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?;
+        self.file(&["ansible_ssh_private_key_file", "ansible_private_key_file"])
+    }
+
+    /// A path, made absolute against the inventory's folder.
+    fn file(&mut self, names: &[&'static str]) -> Option<(PathBuf, Span)> {
+        let (text, given) = self.decode::<String>(names)?;
         match self.absolute(&text) {
             Ok(path) => Some((path, given.node.span.clone())),
             Err(problem) => {
@@ -172,7 +208,7 @@ impl<'a> Reader<'a> {
     }
 
     fn absolute(&self, text: &str) -> Result<PathBuf, Problem> {
-        ssh_args::absolute(text, &self.sources.folder, self.sources.home.as_deref())
+        ssh_args::absolute(text, &self.reading.folder, self.reading.home.as_deref())
     }
 
     fn options(&mut self) -> Vec<(String, String)> {

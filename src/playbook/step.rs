@@ -31,7 +31,8 @@ pub struct Undo {
     pub arguments: Node,
 }
 
-pub(super) const KEYS: [&str; 5] = ["name", "when", "loop", "undo", "decides"];
+/// The keys of a step beside its resource.
+pub const KEYS: [&str; 5] = ["name", "when", "loop", "undo", "decides"];
 
 /// What declares a resource, as it is called in what is told of it.
 const STEP: &str = "a step";
@@ -223,10 +224,13 @@ fn unknown_key(key: &Key, resources: &[&str], whole: &str, has_resource: bool) -
 
 /// A key that is `true` or `false`, and `false` where it is not there.
 pub(super) fn flag(map: &Map, name: &str) -> Result<bool, Problem> {
-    match map.entry(name).map(|(key, node)| (key, node, &node.value)) {
+    match map
+        .entry(name)
+        .map(|(key, node)| (key, node, node.as_bool()))
+    {
         None => Ok(false),
-        Some((.., Value::Bool(value))) => Ok(*value),
-        Some((key, node, _)) => Err(Problem::input(format!(
+        Some((.., Some(value))) => Ok(value),
+        Some((key, node, None)) => Err(Problem::input(format!(
             "`{name}` can only be `true` or `false`, found {}",
             node.describe()
         ))
