@@ -22,6 +22,7 @@ pub mod resource;
 #[allow(clippy::disallowed_methods, reason = "has the effects")]
 pub mod run;
 pub mod secret;
+pub mod setting;
 pub mod shell;
 pub mod size;
 pub mod status;

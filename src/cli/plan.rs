@@ -14,7 +14,7 @@ use crate::problem::{Problem, Problems};
 use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Lock, probe};
+use crate::run::{Events, Fleet, Lock, probe, trials};
 
 /// What `plan` and `apply` both take.
 #[derive(Args, Clone)]
@@ -217,7 +217,7 @@ impl Prepared {
     /// Connects and plans.
     ///
     /// # Errors
-    /// A host that may be changed could not be reached or asked, or there is no plan.
+    /// A host that may be changed could not be reached or asked, there is no plan, or a program does not take what it would be given.
     pub async fn observe(
         &mut self,
         events: &Events,
@@ -225,13 +225,19 @@ impl Prepared {
     ) -> Result<(Fleet, Plan), Problems> {
         let mut fleet = self.connect(events).await?;
         let unreachable = std::mem::take(&mut fleet.unreachable);
-        match self.plan(&mut fleet, unreachable, events, purpose).await {
-            Ok(plan) => Ok((fleet, plan)),
-            Err(problems) => {
-                fleet.close().await;
-                Err(problems)
+        let planned = self.plan(&mut fleet, unreachable, events, purpose).await;
+        let tried = match planned {
+            Ok(plan) => {
+                let refused = trials(&mut fleet, &plan, &self.loaded.secrets, events).await;
+                if refused.is_empty() {
+                    return Ok((fleet, plan));
+                }
+                Problems(refused)
             }
-        }
+            Err(problems) => problems,
+        };
+        fleet.close().await;
+        Err(tried)
     }
 
     /// Plans over connections that are open.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::file::File;
+use super::file::{File, Validate};
 use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Probe, Server, Setting, Written};
 use crate::plan::{Action, Op};
@@ -115,7 +115,6 @@ impl PostgresqlSettings {
             .iter()
             .map(|(name, value)| format!("{name} = {}\n", quote_setting(value)))
             .collect();
-        let postgres = view.program("postgres");
         File {
             path: self.path.clone(),
             content: Some(format!(
@@ -124,18 +123,8 @@ impl PostgresqlSettings {
             mode: "0644".to_owned(),
             owner: "postgres".to_owned(),
             group: "postgres".to_owned(),
-            // Reads the file as the server would, without a server: an unknown name or a bad value is refused before it is
-            // in place.
             shipped: None,
-            validate: Some(vec![
-                postgres,
-                "-C".to_owned(),
-                "max_connections".to_owned(),
-                "-D".to_owned(),
-                view.data_directory(),
-                "-c".to_owned(),
-                "config_file=%s".to_owned(),
-            ]),
+            validate: Some(Validate::Settings),
         }
     }
 
