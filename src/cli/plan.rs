@@ -65,12 +65,12 @@ pub struct Arguments {
     /// Keep the plan in a file, for `apply --plan`
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Exit 10 when there are changes
+    /// Exit 10 when there are changes, or something is held back
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
-/// Exit code of `--detailed-exitcode` when something would change.
+/// Exit code of `--detailed-exitcode` when something is not as declared.
 pub const CHANGES: u8 = 10;
 
 /// Runs the verb; gives the exit code.
@@ -84,7 +84,8 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     if let Some(path) = &arguments.output {
         write(path, &plan)?;
     }
-    Ok(if arguments.detailed_exitcode && !plan.is_empty() {
+    let is_as_declared = plan.is_empty() && plan.held.is_empty();
+    Ok(if arguments.detailed_exitcode && !is_as_declared {
         CHANGES
     } else {
         0

@@ -6,7 +6,7 @@ use super::compile::{FUNCTIONS, TRIALS, trial};
 use super::events::{Event, Events, Purpose};
 use super::fleet::Fleet;
 use super::lock::{self, Lock};
-use super::said::{Said, shortened};
+use super::said::Said;
 use crate::plan::{Change, Check, Guard, Op, Plan};
 use crate::problem::Problem;
 use crate::secret::Secrets;
@@ -120,11 +120,6 @@ async fn on_host(
         .exchange(&script, &mut |frame| match frame {
             Frame::Begin { .. } => {}
             Frame::Line { id, text, .. } => {
-                events.tell(&Event::StepOutput {
-                    host: host.to_owned(),
-                    step: "on trial".to_owned(),
-                    line: shortened(&text),
-                });
                 if let Some(said) = said.get_mut((id as usize).wrapping_sub(1)) {
                     said.push(&text);
                 }

@@ -13,12 +13,12 @@ trial_run() { # FOLDER COMMAND…
   chown -R postgres:postgres "$1"
   chmod -R u=rwX,go= "$1"
   # shellcheck disable=SC2016 # the inner shell expands them
-  as postgres sh -c 'ulimit -c 0; cd "$1"; shift; exec timeout 30 "$@"' sh "$@" </dev/null
+  as postgres sh -c 'ulimit -c 0; cd "$1"; shift; exec timeout 120 "$@"' sh "$@" </dev/null
 }
 
 # What was said, with the file's own place for that of the copy.
 trial_tell() { # FROM TO: text on stdin
-  sed "s|$1|$2|g" >&2
+  sed "s|$1|$2|g; s/^[-0-9]* [.:0-9]* [A-Z]* \[[0-9]*\] //" >&2
   return 1
 }
 
@@ -114,14 +114,14 @@ try_pgbouncer() { # FOLDER PATH
     END { rest() }' "$1/new" >"$1/pgbouncer.ini"
   trial_run "$1" /usr/sbin/pgbouncer "$1/pgbouncer.ini" >"$1/said" 2>&1 &
   trial_pid=$! trial_tries=0
-  until grep -q 'process up' "$1/said" || ! kill -0 "$trial_pid" 2>/dev/null || [ "$trial_tries" -ge 100 ]; do
+  until grep -q 'process up' "$1/said" || ! kill -0 "$trial_pid" 2>/dev/null || [ "$trial_tries" -ge 600 ]; do
     trial_tries=$((trial_tries + 1))
     sleep 0.1
   done
   if [ -s "$1/pid" ]; then kill -INT "$(cat "$1/pid")" 2>/dev/null || :; fi
   wait "$trial_pid" || :
   if ! grep -q 'process up' "$1/said" || grep -q ' ERROR \| FATAL ' "$1/said"; then
-    grep -v ' LOG ' "$1/said" | sed 's/^[-0-9]* [.:0-9]* [A-Z]* \[[0-9]*\] //' | trial_tell "$1/pgbouncer.ini" "$2"
+    grep -v ' LOG ' "$1/said" | trial_tell "$1/pgbouncer.ini" "$2"
     return
   fi
   for side in client server; do

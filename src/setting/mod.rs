@@ -101,11 +101,17 @@ impl Program {
             if is_newer {
                 return Ok(());
             }
-            let problem = Problem::input(format!(
-                "{} has no setting `{}`",
+            // With a version it is about a host, and not about what was written.
+            let of = version.map_or_else(String::new, |version| format!(" {version}"));
+            let what = format!(
+                "{}{of} has no setting `{}`",
                 self.name(),
                 name.escape_debug()
-            ));
+            );
+            let problem = match version {
+                Some(_) => Problem::refused(what),
+                None => Problem::input(what),
+            };
             let names = self.settings().iter().map(|known| known.name);
             return Err(match did_you_mean(name, names) {
                 Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
@@ -119,7 +125,7 @@ impl Program {
         if let Some(version) = version
             && version < known.since
         {
-            return Err(Problem::input(format!(
+            return Err(Problem::refused(format!(
                 "{} {version} has no setting `{name}`",
                 self.name()
             ))
