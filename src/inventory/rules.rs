@@ -176,6 +176,11 @@ impl Rules<'_> {
             setting::Map::Pgbouncer => setting::Program::Pgbouncer,
             setting::Map::Repmgr => setting::Program::Repmgr,
         };
+        let is_needed = matches!(name, "promote_command" | "follow_command");
+        if is_needed && value.is_empty() {
+            let what = format!("repmgr does not fail over without `{name}`");
+            return self.say(node, what, "remove it, and pgha writes one");
+        }
         if let Err(problem) = program.check(name, value, None) {
             let place = if program.setting(name).is_some() {
                 node

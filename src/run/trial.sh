@@ -2,8 +2,9 @@
 # New files on trial by the programs that will read them, before they are in place. Each function takes a FOLDER of its own,
 # in which `new` is the file; what there is against it goes to stderr. Nothing that runs, and no file of it, is touched.
 
-# Makes $folder for the subshell around it.
+# Makes $folder for the subshell around it. One that was killed left its own.
 trial_folder() {
+  find /run -maxdepth 1 -name 'pgha-trial.*' -mmin +60 -exec rm -rf {} +
   folder=$(mktemp -d /run/pgha-trial.XXXXXX)
   trap 'rm -rf "$folder"' EXIT
 }
