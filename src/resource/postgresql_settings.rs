@@ -233,7 +233,9 @@ impl Resource for PostgresqlSettings {
         });
         let dropped = self.dropped(server, &wanted);
         for (name, value) in wanted.iter().chain(&dropped) {
-            if overriding(server, &lines, &self.path, name, value).is_some() {
+            // What the session that asked has of its own is not what the file changes.
+            let is_of_session = server.sources.contains_key(name);
+            if is_of_session || overriding(server, &lines, &self.path, name, value).is_some() {
                 continue;
             }
             if let Some(running) = server.settings.get(name)
