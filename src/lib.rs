@@ -23,6 +23,7 @@ pub mod resource;
 pub mod run;
 pub mod schema;
 pub mod secret;
+pub mod setting;
 pub mod shell;
 pub mod size;
 pub mod status;

@@ -345,7 +345,7 @@ proptest! {
     fn a_value_is_the_same_as_itself_in_another_unit(value in 1..1_000_000_i64, unit in proptest::sample::select(vec!["8kB", "kB", "MB", "B", "ms", "s", "min"])) {
         let raw = value.to_string();
         let written = setting::with_unit(&raw, Some(unit));
-        prop_assert!(setting::same(&written, &raw, Some(unit), "integer"), "{}", written);
-        prop_assert!(!setting::same(&written, &(value + 1).to_string(), Some(unit), "integer"));
+        prop_assert!(setting::same("x", &written, &raw, Some(unit), "integer"), "{}", written);
+        prop_assert!(!setting::same("x", &written, &(value + 1).to_string(), Some(unit), "integer"));
     }
 }

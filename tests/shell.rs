@@ -10,8 +10,8 @@ use std::sync::Arc;
 use pgha::facts::{self, Release};
 use pgha::inventory::{self, Inventory, Sources};
 use pgha::plan::{
-    Action, Change, Condition, Declaration, Drain, Failover, Guard, Handover, Intent, Op, Removal,
-    Returning, ServiceAction,
+    Action, Change, Check, Condition, Declaration, Drain, Failover, Guard, Handover, Intent, Op,
+    Removal, Returning, ServiceAction,
 };
 use pgha::playbook;
 use pgha::problem::Source;
@@ -349,7 +349,7 @@ fn ops() -> Vec<Op> {
             mode: mode.clone(),
             owner: owner.clone(),
             group: group.clone(),
-            validate: Some(words(&["visudo", "-cf%s"])),
+            validate: Some(Check::Command(words(&["visudo", "-cf%s"]))),
         },
         Op::MakeDirectory {
             path: path(),

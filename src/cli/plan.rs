@@ -16,7 +16,7 @@ use crate::problem::{Problem, Problems};
 use crate::render::plan::{Diff, PlanOptions, text};
 use crate::render::style::{stdout_colours, stdout_width};
 use crate::run::events::{Event, Purpose};
-use crate::run::{Events, Fleet, Lock, probe};
+use crate::run::{Events, Fleet, Lock, probe, trials};
 use crate::words::list;
 
 /// What `plan` and `apply` both take.
@@ -68,12 +68,12 @@ pub struct Arguments {
     /// Keep the plan in a file, for `apply --plan`
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Exit 10 when there are changes
+    /// Exit 10 when there are changes, or something is held back
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
-/// Exit code of `--detailed-exitcode` when something would change.
+/// Exit code of `--detailed-exitcode` when something is not as declared.
 pub const CHANGES: u8 = 10;
 
 /// Runs the verb; gives the exit code.
@@ -103,7 +103,8 @@ async fn one(arguments: &Arguments, common: Common) -> Result<u8, Problems> {
     if let Some(path) = &arguments.output {
         write(path, &plan)?;
     }
-    Ok(if arguments.detailed_exitcode && !plan.is_empty() {
+    let is_as_declared = plan.is_empty() && plan.held.is_empty();
+    Ok(if arguments.detailed_exitcode && !is_as_declared {
         CHANGES
     } else {
         0
@@ -256,7 +257,7 @@ impl Prepared {
     /// Connects and plans.
     ///
     /// # Errors
-    /// A host that may be changed could not be reached or asked, or there is no plan.
+    /// A host that may be changed could not be reached or asked, there is no plan, or a program does not take what it would be given.
     pub async fn observe(
         &mut self,
         events: &Events,
@@ -264,13 +265,19 @@ impl Prepared {
     ) -> Result<(Fleet, Plan), Problems> {
         let mut fleet = self.connect(events).await?;
         let unreachable = std::mem::take(&mut fleet.unreachable);
-        match self.plan(&mut fleet, unreachable, events, purpose).await {
-            Ok(plan) => Ok((fleet, plan)),
-            Err(problems) => {
-                fleet.close().await;
-                Err(problems)
+        let planned = self.plan(&mut fleet, unreachable, events, purpose).await;
+        let tried = match planned {
+            Ok(plan) => {
+                let refused = trials(&mut fleet, &plan, &self.loaded.secrets, events).await;
+                if refused.is_empty() {
+                    return Ok((fleet, plan));
+                }
+                Problems(refused)
             }
-        }
+            Err(problems) => problems,
+        };
+        fleet.close().await;
+        Err(tried)
     }
 
     /// Looks at the hosts. A recovery takes minutes where there was much to do, and what comes after it is waited for.

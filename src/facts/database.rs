@@ -55,6 +55,16 @@ pub struct Server {
     pub settings: BTreeMap<String, Setting>,
     /// All settings in the server's files; the last of two wins.
     pub files: Vec<Written>,
+    /// Settings that no file gives the session that asked, and what does: `command line`, `database`, `user`, `client` and the like (`source` of
+    /// `pg_settings`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, String>,
+    /// Lines of the files that the server could not take. While there is one that it cannot read, it takes none, and does not start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub broken: Vec<Broken>,
+    /// What roles and databases set for their sessions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_settings: Vec<OwnSetting>,
     /// Settings in `postgresql.auto.conf`, i.e. from `ALTER SYSTEM`.
     pub overrides: BTreeMap<String, String>,
     pub roles: BTreeMap<String, Role>,
@@ -114,6 +124,35 @@ pub struct Setting {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     pub file: String,
+    pub name: String,
+    pub value: String,
+    /// Counted from 1; `None` where a plan has written it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+/// A line of the server's files that it cannot take.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Broken {
+    pub file: String,
+    #[serde(default)]
+    pub line: Option<u32>,
+    /// Absent where it could not be read.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// In the server's words.
+    pub error: String,
+}
+
+/// `ALTER ROLE … SET` and `ALTER DATABASE … SET`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnSetting {
+    /// `None`: of all roles.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// `None`: in all databases.
+    #[serde(default)]
+    pub database: Option<String>,
     pub name: String,
     pub value: String,
 }

@@ -26,8 +26,8 @@ use crate::condition::Condition;
 
 pub use bare::bare;
 pub use database::{
-    DataDirectory, Database, NodeRecord, Receiver, Role, Sender, Server, Setting, Slot, Tablespace,
-    Written,
+    Broken, DataDirectory, Database, NodeRecord, OwnSetting, Receiver, Role, Sender, Server,
+    Setting, Slot, Tablespace, Written,
 };
 pub use instance::{Instance, Untold, Why};
 pub use parse::{Answer, Answers, parse, understood};

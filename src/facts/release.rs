@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::Version;
+
 /// A supported release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +32,24 @@ impl Release {
 
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|release| release.name() == name)
+    }
+
+    /// The version of pgbouncer that it ships.
+    pub fn pgbouncer_version(self) -> Version {
+        match self {
+            Self::Debian11 => Version(1, 15),
+            Self::Debian12 => Version(1, 18),
+            Self::Debian13 => Version(1, 24),
+        }
+    }
+
+    /// The version of repmgr that it ships.
+    pub fn repmgr_version(self) -> Version {
+        match self {
+            Self::Debian11 => Version(5, 2),
+            Self::Debian12 => Version(5, 3),
+            Self::Debian13 => Version(5, 5),
+        }
     }
 
     /// The major version of PostgreSQL in its own packages.

@@ -22,7 +22,8 @@ select 'server ' || json_build_object(
         where lower(f.name) = lower(s.name) order by seqno desc limit 1), boot_val) end, 'initial', boot_val))
     from pg_settings s left join (select lower(name) as file_name, (array_agg(setting order by seqno desc))[1] as written
       from pg_file_settings group by 1) f on file_name = lower(name)),
-  'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, '')) order by seqno), '[]')
+  'files', (select coalesce(json_agg(json_build_object('file', sourcefile, 'name', name, 'value', coalesce(setting, ''),
+      'line', sourceline) order by seqno), '[]')
       from pg_file_settings where name is not null),
   'overrides', (select coalesce(json_object_agg(name, setting), '{}') from pg_file_settings
       where sourcefile = current_setting('data_directory') || '/postgresql.auto.conf'),
@@ -41,5 +42,13 @@ select 'server ' || json_build_object(
   'receiver', (select json_build_object('status', status, 'host', sender_host, 'port', sender_port, 'slot', slot_name,
       'timeline', received_tli) from pg_stat_wal_receiver),
   'tablespaces', (select coalesce(json_object_agg(oid, json_build_object('location', pg_tablespace_location(oid),
-      'size', coalesce(pg_tablespace_size(oid), 0))), '{}') from pg_tablespace where pg_tablespace_location(oid) like '/%')
+      'size', coalesce(pg_tablespace_size(oid), 0))), '{}') from pg_tablespace where pg_tablespace_location(oid) like '/%'),
+  'sources', (select coalesce(json_object_agg(name, source), '{}') from pg_settings
+      where source in ('command line', 'environment variable', 'database', 'user', 'database user', 'client', 'session')),
+  'broken', (select coalesce(json_agg(json_build_object('file', sourcefile, 'line', sourceline, 'name', name, 'error', error)
+      order by sourcefile, sourceline), '[]') from pg_file_settings f where error is not null
+      and not exists (select from pg_settings s where lower(s.name) = lower(f.name) and s.pending_restart)),
+  'own_settings', (select coalesce(json_agg(json_build_object('role', r.rolname, 'database', d.datname, 'name', split_part(c, '=', 1),
+      'value', substr(c, strpos(c, '=') + 1)) order by r.rolname, d.datname, c), '[]') from pg_db_role_setting s
+      left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase, unnest(s.setconfig) c)
 );

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Database, Receiver, Role, Sender, Server, Setting, Slot, Tablespace, Time, Written};
+use super::{
+    Broken, Database, OwnSetting, Receiver, Role, Sender, Server, Setting, Slot, Tablespace, Time,
+    Written,
+};
 use crate::postgres::lsn::Lsn;
 use crate::problem::Problem;
 use crate::secret::is_forbidden;
@@ -29,6 +32,12 @@ struct Wire {
     receiver: Option<Receiver>,
     #[serde(default)]
     tablespaces: BTreeMap<String, Tablespace>,
+    #[serde(default)]
+    sources: BTreeMap<String, String>,
+    #[serde(default)]
+    broken: Vec<Broken>,
+    #[serde(default)]
+    own_settings: Vec<OwnSetting>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +105,9 @@ pub fn server(text: &str) -> Result<Server, Problem> {
             .map(|(name, value)| (name.to_ascii_lowercase(), setting(value)))
             .collect(),
         files: wire.files,
+        sources: wire.sources,
+        broken: wire.broken,
+        own_settings: wire.own_settings,
         overrides: wire
             .overrides
             .into_iter()

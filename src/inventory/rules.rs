@@ -4,6 +4,7 @@ use super::discreet::hide;
 use super::layers::Vars;
 use super::{Database, User, Variables, hba};
 use crate::problem::{Problem, Span, did_you_mean};
+use crate::setting;
 use crate::yaml::Node;
 
 const ATTRIBUTES: [&str; 12] = [
@@ -148,6 +149,48 @@ impl Rules<'_> {
                 format!("the setting `{name}` holds a control character or a line break"),
                 "write the value on one line",
             );
+        } else if let Some(map) = setting::Map::of_variable(variable) {
+            self.known(map, variable, name, value);
+        }
+    }
+
+    /// A setting that has a variable of its own, or that its program does not have, or not with such a value.
+    fn known(&mut self, map: setting::Map, variable: &str, name: &str, value: &str) {
+        let entry = self
+            .node(variable)
+            .and_then(Node::as_map)
+            .and_then(|map| map.entry(name));
+        let (key, node) = entry
+            .map(|(key, node)| (key.span.clone(), node.span.clone()))
+            .unzip();
+        let own = match map {
+            setting::Map::Postgresql => name.to_ascii_lowercase(),
+            _ => name.to_owned(),
+        };
+        if let Some(instead) = setting::fixed(map, &own) {
+            let what = format!("`{name}` is not set in `{variable}`");
+            return self.say(key, what, &instead);
+        }
+        let program = match map {
+            setting::Map::Postgresql => return,
+            setting::Map::Pgbouncer => setting::Program::Pgbouncer,
+            setting::Map::Repmgr => setting::Program::Repmgr,
+        };
+        let is_needed = matches!(name, "promote_command" | "follow_command");
+        if is_needed && value.is_empty() {
+            let what = format!("repmgr does not fail over without `{name}`");
+            return self.say(node, what, "remove it, and pgha writes one");
+        }
+        if let Err(problem) = program.check(name, value, None) {
+            let place = if program.setting(name).is_some() {
+                node
+            } else {
+                key
+            };
+            self.problems.push(match place {
+                Some(span) => problem.at(&span),
+                None => problem,
+            });
         }
     }
 

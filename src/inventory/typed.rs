@@ -9,6 +9,7 @@ use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::{Variables, names, rules};
 use crate::problem::{Problem, Problems, Span};
+use crate::setting::Program;
 use crate::yaml::{self, Key, Map, Node, Value};
 
 /// The variables of one host, and the passwords that stood among them.
@@ -139,7 +140,9 @@ fn normal(
     passwords: &mut BTreeMap<String, String>,
 ) -> Result<Node, Problems> {
     match name {
-        "postgresql_settings" | "repmgr_settings" | "pgbouncer_settings" => settings(&given.node),
+        "postgresql_settings" | "repmgr_settings" | "pgbouncer_settings" => {
+            settings(name, &given.node)
+        }
         "postgresql_users" => users(&given.node, passwords),
         "postgresql_version" => version(&given.node),
         _ => Ok(given.node.clone()),
@@ -159,8 +162,8 @@ fn version(node: &Node) -> Result<Node, Problems> {
     .into())
 }
 
-/// Settings are text: scalars as written, booleans as PostgreSQL shows them.
-fn settings(node: &Node) -> Result<Node, Problems> {
+/// Settings are text: scalars as written, booleans as PostgreSQL shows them, or as pgbouncer reads them.
+fn settings(variable: &str, node: &Node) -> Result<Node, Problems> {
     let Some(map) = node.as_map() else {
         return Ok(node.clone());
     };
@@ -172,6 +175,10 @@ fn settings(node: &Node) -> Result<Node, Problems> {
             Value::Bool(false) => Some("off".to_owned()),
             _ => value.scalar_text(),
         };
+        let text = text.map(|text| match variable {
+            "pgbouncer_settings" => as_number(&key.name, text),
+            _ => text,
+        });
         match text {
             Some(text) => texts.0.push((
                 key.clone(),
@@ -204,6 +211,13 @@ fn settings(node: &Node) -> Result<Node, Problems> {
     } else {
         Err(Problems(problems))
     }
+}
+
+/// pgbouncer's switches are numbers, whatever word the user has for yes or no.
+fn as_number(name: &str, text: String) -> String {
+    let known = Program::Pgbouncer.setting(name);
+    let number = known.and_then(|known| known.kind.number_for(&text));
+    number.map_or(text, str::to_owned)
 }
 
 /// Takes the passwords out of `postgresql_users`.

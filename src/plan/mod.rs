@@ -27,7 +27,7 @@ pub use failover::{Failover, place, reached};
 pub use guard::Guard;
 pub use handover::{Drain, Handover};
 pub use intent::Intent;
-pub use op::{Op, ServiceAction, noted, noted_name};
+pub use op::{Check, Op, ServiceAction, noted, noted_name};
 pub use remains::configuration;
 pub use removal::Removal;
 pub use returning::Returning;

@@ -17,8 +17,8 @@ pub enum Op {
         mode: String,
         owner: String,
         group: String,
-        /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
-        validate: Option<Vec<String>>,
+        /// What must accept the new file before it is moved into place.
+        validate: Option<Check>,
     },
     MakeDirectory {
         path: String,
@@ -86,6 +86,46 @@ pub enum Op {
         until: Condition,
         timeout_seconds: u32,
     },
+}
+
+/// Who must accept a new file before it is in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    /// This command exits 0; `%s` stands for the file's path.
+    Command(Vec<String>),
+    /// A server of this version comes as far as shared memory with these settings, on the control file in `data` and with what else
+    /// the folder `config` says.
+    Postgresql {
+        version: u16,
+        data: String,
+        config: String,
+    },
+    /// A server of this version reads this `pg_hba.conf`.
+    Hba {
+        version: u16,
+        data: String,
+        config: String,
+    },
+    /// pgbouncer starts with it, on a socket of its own.
+    Pgbouncer,
+    /// The repmgr for this version of PostgreSQL reads it without a warning.
+    Repmgr { version: u16 },
+}
+
+impl Check {
+    /// The program whose trial it is, with full path; `None`: a command of any kind, which is run beside the target.
+    pub fn program(&self) -> Option<String> {
+        let of = |version: &u16, name: &str| format!("/usr/lib/postgresql/{version}/bin/{name}");
+        match self {
+            Self::Command(_) => None,
+            Self::Postgresql { version, .. } | Self::Hba { version, .. } => {
+                Some(of(version, "postgres"))
+            }
+            Self::Pgbouncer => Some("/usr/sbin/pgbouncer".to_owned()),
+            Self::Repmgr { version } => Some(of(version, "repmgr")),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

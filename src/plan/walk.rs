@@ -202,7 +202,22 @@ impl<'a> Walk<'a> {
                 host: host.to_owned(),
                 what,
             });
-            self.plan.warnings.extend(warned);
+            for warning in warned {
+                if !self.plan.warnings.contains(&warning) {
+                    self.plan.warnings.push(warning);
+                }
+            }
+            for (what, hint) in resource.held(&self.view(host)) {
+                let held = Held {
+                    host: host.to_owned(),
+                    what,
+                    hint,
+                };
+                // A step may come twice.
+                if !self.plan.held.contains(&held) {
+                    self.plan.held.push(held);
+                }
+            }
             let refusals = resource.refusals(&self.view(host)).into_iter().map(told);
             let refusals: Vec<Problem> = refusals.collect();
             if !refusals.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::shell;
 use super::style::{clean, clean_line};
-use crate::plan::{Condition, Guard, Op};
+use crate::plan::{Check, Condition, Guard, Op};
 use crate::words::count;
 
 /// The exact commands and statements of an operation, one to a line.
@@ -21,8 +21,16 @@ pub fn op_lines(op: &Op) -> Vec<String> {
             let size = lines_of(&content.to_string());
             let attributes = attributes(mode, owner, group);
             let mut lines = vec![format!("write {} ({attributes}, {size})", clean_line(path))];
-            if let Some(argv) = validate {
-                lines.push(format!("  once accepted by: {}", shell::join(argv)));
+            match validate {
+                Some(Check::Command(argv)) => {
+                    lines.push(format!("  once accepted by: {}", shell::join(argv)));
+                }
+                Some(check) => lines.extend(
+                    check
+                        .program()
+                        .map(|program| format!("  once accepted, in a trial, by: {program}")),
+                ),
+                None => {}
             }
             lines
         }

@@ -138,7 +138,7 @@ impl Live {
                     looking.left.insert(host.clone());
                     looking.tell();
                 }
-                Purpose::Stage => {}
+                Purpose::Stage | Purpose::Trial => {}
                 Purpose::Verify => {
                     let looking = self.looking("looking again at");
                     looking.left.insert(host.clone());

@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 
 use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Path, Probe, Time};
-use crate::plan::{Action, Before, FileDiff, Guard, Op, Shown};
+use crate::plan::{Action, Before, Check, FileDiff, Guard, Op, Shown};
 use crate::problem::Problem;
 use crate::secret::Text;
+use crate::setting::{self, Program, Version};
 use crate::words::hex;
 
 /// A file as it must be.
@@ -22,8 +23,90 @@ pub struct File {
     pub mode: String,
     pub owner: String,
     pub group: String,
-    /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
-    pub validate: Option<Vec<String>>,
+    pub validate: Option<Validate>,
+}
+
+/// Who must accept a file before it is in place.
+#[derive(Clone, Debug)]
+pub enum Validate {
+    /// A command that exits 0; `%s` stands for the file's path.
+    Command(Vec<String>),
+    /// PostgreSQL, as settings.
+    Settings,
+    /// PostgreSQL, as `pg_hba.conf`.
+    Hba,
+    /// A program whose settings pgha knows by name.
+    Reader(Reader),
+}
+
+/// Whose configuration a file is: it is refused where that one would not take it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reader {
+    Pgbouncer,
+    Repmgr,
+}
+
+impl Reader {
+    fn program(self) -> Program {
+        match self {
+            Self::Pgbouncer => Program::Pgbouncer,
+            Self::Repmgr => Program::Repmgr,
+        }
+    }
+
+    fn package(self, view: &View<'_>) -> String {
+        match self {
+            Self::Pgbouncer => "pgbouncer".to_owned(),
+            Self::Repmgr => format!("postgresql-{}-repmgr", view.version()),
+        }
+    }
+
+    /// Its version on the host; before it is installed, the one that the release ships.
+    fn version(self, view: &View<'_>) -> Option<Version> {
+        let facts = view.facts();
+        let installed = facts.packages.get(&self.package(view)).cloned().flatten();
+        let installed = installed.and_then(|version| Version::of_package(&version));
+        let ships = facts.system.release.map(|release| match self {
+            Self::Pgbouncer => release.pgbouncer_version(),
+            Self::Repmgr => release.repmgr_version(),
+        });
+        installed.or(ships)
+    }
+}
+
+impl Validate {
+    /// Of what a playbook says, both are never meant.
+    fn of(command: Option<Vec<String>>, reader: Option<Reader>) -> Result<Option<Self>, Problem> {
+        match (command, reader) {
+            (Some(_), Some(_)) => Err(Problem::input("`validate` and `read_by` are both given")
+                .hint("keep one: `read_by` checks with the program itself")),
+            (command, reader) => Ok(command.map(Self::Command).or(reader.map(Self::Reader))),
+        }
+    }
+
+    fn check(&self, view: &View<'_>) -> Check {
+        let (version, data, config) = (
+            view.version(),
+            view.data_directory(),
+            view.config_directory(),
+        );
+        match self {
+            Self::Command(argv) => Check::Command(argv.clone()),
+            Self::Settings => Check::Postgresql {
+                version,
+                data,
+                config,
+            },
+            Self::Hba => Check::Hba {
+                version,
+                data,
+                config,
+            },
+            Self::Reader(Reader::Pgbouncer) => Check::Pgbouncer,
+            Self::Reader(Reader::Repmgr) => Check::Repmgr { version },
+        }
+    }
 }
 
 /// A file with this content, owner and mode.
@@ -51,6 +134,9 @@ pub struct Arguments {
     /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
     #[serde(default)]
     validate: Option<Vec<String>>,
+    /// The program whose configuration it is: it must take it, before it is in place.
+    #[serde(default)]
+    read_by: Option<Reader>,
 }
 
 impl Declared for Arguments {
@@ -79,7 +165,7 @@ impl Declared for Arguments {
             mode: self.mode,
             owner: self.owner,
             group: self.group,
-            validate: self.validate,
+            validate: Validate::of(self.validate, self.read_by)?,
         })
     }
 }
@@ -112,6 +198,9 @@ pub struct Template {
     /// A command that must accept the new file before it is moved into place; `%s` stands for its path.
     #[serde(default)]
     validate: Option<Vec<String>>,
+    /// As of `file`.
+    #[serde(default)]
+    read_by: Option<Reader>,
 }
 
 impl Declared for Template {
@@ -125,7 +214,7 @@ impl Declared for Template {
             mode: self.mode,
             owner: self.owner,
             group: self.group,
-            validate: self.validate,
+            validate: Validate::of(self.validate, self.read_by)?,
         })
     }
 }
@@ -144,6 +233,19 @@ impl File {
         let declared = self.text();
         let mut known = declared.secrets().filter_map(|name| view.secrets.get(name));
         has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret))
+    }
+
+    /// Refuses what the program whose configuration it is does not have in the version that the host has, or will have.
+    fn names(&self, view: &View<'_>) -> Result<(), Problem> {
+        let (Some(Validate::Reader(reader)), Some(content)) = (&self.validate, &self.content)
+        else {
+            return Ok(());
+        };
+        let (program, version) = (reader.program(), reader.version(view));
+        for (name, value) in setting::read(program, content) {
+            program.check(&name, &value, version)?;
+        }
+        Ok(())
     }
 
     /// The hash of the declared content, unless a secret in it is yet to be made.
@@ -188,6 +290,7 @@ impl File {
                     })
             }));
         }
+        self.names(view)?;
         let (same_content, same_attributes) = self.compare(view);
         if same_content && same_attributes {
             return Ok(None);
@@ -249,7 +352,7 @@ impl File {
             mode: self.mode.clone(),
             owner: self.owner.clone(),
             group: self.group.clone(),
-            validate: self.validate.clone(),
+            validate: self.validate.as_ref().map(|validate| validate.check(view)),
         })))
     }
 
@@ -310,15 +413,20 @@ impl Resource for File {
         self.path.clone()
     }
 
-    fn probes(&self, _: &View<'_>) -> Vec<Probe> {
+    fn probes(&self, view: &View<'_>) -> Vec<Probe> {
         // Whether a program is pgha's own is told by its hash: its text is not fetched from every host at every look.
         // What is to be removed may be a key.
         let by_hash = self.has_secrets() || self.shipped.is_some() || self.content.is_none();
-        vec![if by_hash {
+        let reader = match &self.validate {
+            Some(Validate::Reader(reader)) => Some(Probe::Package(reader.package(view))),
+            _ => None,
+        };
+        let own = if by_hash {
             Probe::Path(self.path.clone())
         } else {
             Probe::Content(self.path.clone())
-        }]
+        };
+        std::iter::once(own).chain(reader).collect()
     }
 
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {

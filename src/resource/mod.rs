@@ -11,6 +11,7 @@ mod diverged_wal;
 mod draft;
 mod failover_gate;
 mod file;
+mod in_force;
 mod known_hosts;
 mod package;
 mod pgbouncer_config;
@@ -91,6 +92,11 @@ pub trait Resource {
 
     /// What the change does not stop for, and somebody will feel.
     fn warnings(&self, _: &View<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What is not as declared, and that pgha does not mend: each with what to do about it. It does not keep back the change itself.
+    fn held(&self, _: &View<'_>) -> Vec<(String, String)> {
         Vec::new()
     }
 

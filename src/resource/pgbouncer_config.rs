@@ -7,9 +7,10 @@ use serde::Deserialize;
 
 use super::view::Target;
 use super::{Draft, Resource, Verdict, View};
-use crate::facts::{Facts, Pooler, PoolerDatabase, Probe, Unit};
+use crate::facts::{Facts, Path, Pooler, PoolerDatabase, Probe, Unit};
 use crate::plan::{Action, Op, ServiceAction};
 use crate::problem::Problem;
+use crate::setting::{self, Program};
 
 /// pgbouncer runs with its present files. It is reloaded, and restarted only for what a reload cannot change.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -29,6 +30,31 @@ pub struct PgbouncerConfig {
 const UNIT: &str = "pgbouncer";
 
 impl PgbouncerConfig {
+    /// What its main file says, where the file was asked for whole.
+    fn written(&self, view: &View<'_>) -> BTreeMap<String, String> {
+        let content = self.files.first().map(|path| view.path(path));
+        match content {
+            Some(Path::File {
+                content: Some(text),
+                ..
+            }) => setting::read(Program::Pgbouncer, text),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Settings with another running value than the file's: name, running, declared, and whether only a restart changes it.
+    fn drifted<'p>(
+        pooler: &'p Pooler,
+        written: &'p BTreeMap<String, String>,
+    ) -> impl Iterator<Item = (&'p str, &'p str, &'p str, bool)> {
+        written.iter().filter_map(|(name, wanted)| {
+            let running = pooler.config.get(name)?;
+            let is_same = Program::Pgbouncer.same(name, wanted, running);
+            let is_fixed = pooler.fixed.contains(name);
+            (!is_same).then_some((name.as_str(), running.as_str(), wanted.as_str(), is_fixed))
+        })
+    }
+
     /// The first setting that only a restart changes, with the running and the declared value.
     fn fixed<'a>(&self, pooler: &'a Pooler) -> Option<(&'a str, &'a str, String)> {
         pooler.fixed.iter().find_map(|name| {
@@ -101,7 +127,11 @@ impl Resource for PgbouncerConfig {
                     .op(act(ServiceAction::Restart));
             }
             (Some(pooler), newer) => {
-                if let Some((name, running, wanted)) = self.fixed(pooler) {
+                let written = self.written(view);
+                let of_file = Self::drifted(pooler, &written).find(|(.., is_fixed)| *is_fixed);
+                let of_file =
+                    of_file.map(|(name, running, wanted, _)| (name, running, wanted.to_owned()));
+                if let Some((name, running, wanted)) = self.fixed(pooler).or(of_file) {
                     draft.action = Action::Restart;
                     draft = draft
                         .field(name, running, wanted)
@@ -122,6 +152,9 @@ impl Resource for PgbouncerConfig {
                         if seen.as_ref() != Some(&wanted) {
                             draft = draft.field(name, seen, wanted);
                         }
+                    }
+                    for (name, running, wanted, _) in Self::drifted(pooler, &written) {
+                        draft = draft.field(name, running, wanted);
                     }
                     if let Some(path) = newer {
                         draft =
@@ -156,6 +189,7 @@ impl Resource for PgbouncerConfig {
         unit.needs_daemon_reload = false;
         unit.started = view.now;
         unit.changed = view.now;
+        let written = self.written(view);
         let pooler = facts.pooler.get_or_insert_default();
         for (name, target) in &self.databases {
             pooler.databases.insert(
@@ -173,6 +207,11 @@ impl Resource for PgbouncerConfig {
                 .as_str()
                 .map_or_else(|| value.to_string(), str::to_owned);
             pooler.config.insert(name.clone(), value);
+        }
+        for (name, value) in written {
+            if let Some(running) = pooler.config.get_mut(&name) {
+                *running = value;
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::File;
+use super::file::{File, Validate};
 use super::postgresql_settings::reload;
 use super::{Declared, Draft, Files, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
@@ -37,7 +37,7 @@ impl Declared for Arguments {
                 owner: "postgres".to_owned(),
                 group: "postgres".to_owned(),
                 shipped: None,
-                validate: None,
+                validate: Some(Validate::Hba),
             },
         })
     }

@@ -6,9 +6,9 @@ use serde::Deserialize;
 use super::postgresql_role::{is_primary, sql};
 use super::postgresql_server::{start, stop};
 use super::repmgrd::{self, REPMGRD, repmgrd};
-use super::{Draft, Resource, Verdict, View};
+use super::{Draft, Resource, Verdict, View, in_force};
 use crate::condition::Condition;
-use crate::facts::{DataDirectory, Facts, Probe, Server};
+use crate::facts::{DataDirectory, Facts, Probe, Server, Written};
 use crate::plan::{Action, Guard, Op, ServiceAction, fails_over};
 use crate::postgres::ident::quote_literal;
 use crate::postgres::setting::{in_control_file, larger};
@@ -32,8 +32,37 @@ fn waiting(server: Option<&Server>) -> Vec<Waiting> {
         .settings
         .iter()
         .filter(|(_, setting)| setting.pending_restart)
+        // PostgreSQL waits for one also where a list only has other blanks.
+        .filter(|(name, setting)| match &setting.waiting {
+            Some(value) => in_force::differs(name, value, setting),
+            None => true,
+        })
         .map(|(name, setting)| (name.clone(), setting.value.clone(), setting.waiting.clone()))
         .collect()
+}
+
+/// A restart would bring what another file says in the place of what pgha wrote: it is not made for that.
+fn overridden(view: &View<'_>, waiting: &[Waiting]) -> Option<Verdict> {
+    let server = view.server()?;
+    let own = format!("{}/conf.d/pgha.conf", view.config_directory());
+    waiting.iter().find_map(|(name, ..)| {
+        let of_name = |line: &&Written| line.name.eq_ignore_ascii_case(name);
+        let declared = server
+            .files
+            .iter()
+            .filter(of_name)
+            .find(|line| line.file == own)?;
+        let line = in_force::overriding(server, &server.files, &own, name, &declared.value)?;
+        Some(Verdict::Held {
+            what: format!(
+                "a restart would bring `{name}` = {}, which {} says, and not {}",
+                line.value,
+                in_force::at(&line.file, line.line),
+                declared.value
+            ),
+            hint: "remove that line, or declare its value in `postgresql_settings`".to_owned(),
+        })
+    })
 }
 
 /// Whether the primary is to be restarted, and it is allowed.
@@ -83,6 +112,9 @@ impl Resource for PostgresqlRestart {
                 hint: "`--allow-restart-primary` does it; clients of the primary are cut"
                     .to_owned(),
             });
+        }
+        if let Some(told) = overridden(view, &waiting) {
+            return Ok(told);
         }
         let signal = |data: &DataDirectory| data.standby_signal;
         if view.takes_writes() && view.facts().data.as_ref().is_some_and(signal) {

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::File;
+use super::file::{File, Validate};
+use super::in_force::{self, differs, is_behind, overriding, placed};
 use super::{Declared, Draft, Files, Resource, Verdict, View};
-use crate::facts::{Facts, Probe, Server, Setting, Written};
+use crate::facts::{Facts, Probe, Server};
 use crate::plan::{Action, Op};
 use crate::postgres::ident::{quote_ident, quote_setting};
-use crate::postgres::setting::{self, HOT_STANDBY, alike, larger, same, with_unit};
+use crate::postgres::setting::{self, HOT_STANDBY, alike, larger, with_unit};
 use crate::problem::{Problem, did_you_mean};
-
-/// Texts that PostgreSQL reads in any case, and shows in its own: `iso, mdy` as `ISO, MDY`.
-const ANY_CASE: [&str; 4] = ["client_encoding", "datestyle", "log_timezone", "timezone"];
 
 /// Settings in a file of pgha's own in `conf.d`, loaded by the server. Fails where another file or `ALTER SYSTEM` overrides
 /// one.
@@ -120,7 +118,6 @@ impl PostgresqlSettings {
             .iter()
             .map(|(name, value)| format!("{name} = {}\n", quote_setting(value)))
             .collect();
-        let postgres = view.program("postgres");
         File {
             path: self.path.clone(),
             content: Some(format!(
@@ -129,18 +126,8 @@ impl PostgresqlSettings {
             mode: "0644".to_owned(),
             owner: "postgres".to_owned(),
             group: "postgres".to_owned(),
-            // Reads the file as the server would, without a server: an unknown name or a bad value is refused before it is
-            // in place.
             shipped: None,
-            validate: Some(vec![
-                postgres,
-                "-C".to_owned(),
-                "max_connections".to_owned(),
-                "-D".to_owned(),
-                view.data_directory(),
-                "-c".to_owned(),
-                "config_file=%s".to_owned(),
-            ]),
+            validate: Some(Validate::Settings),
         }
     }
 
@@ -185,6 +172,14 @@ impl Resource for PostgresqlSettings {
         probes
     }
 
+    fn held(&self, view: &View<'_>) -> Vec<in_force::Told> {
+        in_force::told(view, &self.path, &self.wanted(view))
+    }
+
+    fn warnings(&self, view: &View<'_>) -> Vec<String> {
+        in_force::of_roles(view, &self.wanted(view))
+    }
+
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted(view);
         let file = self.file(view);
@@ -210,16 +205,24 @@ impl Resource for PostgresqlSettings {
                 // One that says the same harms nothing: repmgrd leaves such after a failover.
                 let value = &server.overrides[*name];
                 let alike = |wanted: &String| match server.settings.get(*name) {
-                    Some(running) => {
-                        alike(wanted, value, running.unit.as_deref(), &running.vartype)
-                    }
+                    Some(running) => alike(
+                        name,
+                        wanted,
+                        value,
+                        running.unit.as_deref(),
+                        &running.vartype,
+                    ),
                     None => wanted == value,
                 };
                 wanted.get(*name).is_some_and(|wanted| !alike(wanted))
             })
             .collect();
+        let lines = placed(server, &self.path, &wanted);
+        let is_behind =
+            |(name, value): (&String, &String)| is_behind(server, &lines, &self.path, name, value);
         let stale = view.path(&self.path).modified() > server.loaded
-            || view.path(&Self::auto_conf(view)).modified() > server.loaded;
+            || view.path(&Self::auto_conf(view)).modified() > server.loaded
+            || wanted.iter().any(is_behind);
         if written.is_none() && overridden.is_empty() && !stale {
             return Ok(Verdict::AsDeclared);
         }
@@ -235,6 +238,11 @@ impl Resource for PostgresqlSettings {
         });
         let dropped = self.dropped(server, &wanted);
         for (name, value) in wanted.iter().chain(&dropped) {
+            // What the session that asked has of its own is not what the file changes.
+            let is_of_session = server.sources.contains_key(name);
+            if is_of_session || overriding(server, &lines, &self.path, name, value).is_some() {
+                continue;
+            }
             if let Some(running) = server.settings.get(name)
                 && differs(name, value, running)
             {
@@ -281,16 +289,15 @@ impl Resource for PostgresqlSettings {
         };
         server.loaded = view.now;
         let dropped = self.dropped(server, &wanted);
-        server.files.retain(|line| line.file != self.path);
-        for (name, value) in &wanted {
+        for name in wanted.keys() {
             server.overrides.remove(name);
-            server.files.push(Written {
-                file: self.path.clone(),
-                name: name.clone(),
-                value: value.clone(),
-            });
         }
+        server.files = placed(server, &self.path, &wanted);
+        let lines = server.files.clone();
         for (name, value) in wanted.into_iter().chain(dropped) {
+            if overriding(server, &lines, &self.path, &name, &value).is_some() {
+                continue;
+            }
             if let Some(running) = server.settings.get_mut(&name) {
                 let differs = differs(&name, &value, running);
                 if running.context == "postmaster" {
@@ -315,21 +322,6 @@ fn lowers(wanted: &BTreeMap<String, String>, view: &View<'_>) -> bool {
         matches!((wanted.get(*name), server.settings.get(*name)),
             (Some(value), Some(running)) if larger(value, &running.raw) != value)
     })
-}
-
-fn differs(name: &str, wanted: &str, running: &Setting) -> bool {
-    if wanted == running.raw {
-        return false;
-    }
-    let same =
-        |wanted: &str, raw: &str| same(wanted, raw, running.unit.as_deref(), &running.vartype);
-    if ANY_CASE.contains(&name) {
-        return !same(
-            &wanted.to_ascii_lowercase(),
-            &running.raw.to_ascii_lowercase(),
-        );
-    }
-    !same(wanted, &running.raw)
 }
 
 /// Makes the server read its files again.

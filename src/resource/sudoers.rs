@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::file::File;
+use super::file::{File, Validate};
 use super::{OneFile, View};
 use crate::problem::Problem;
 
@@ -59,7 +59,9 @@ impl OneFile for Sudoers {
             owner: "root".to_owned(),
             group: "root".to_owned(),
             shipped: None,
-            validate: Some(["visudo", "-cf", "%s"].map(str::to_owned).to_vec()),
+            validate: Some(Validate::Command(
+                ["visudo", "-cf", "%s"].map(str::to_owned).to_vec(),
+            )),
         }
     }
 }

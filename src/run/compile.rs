@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::plan::{Change, Guard, Op, ServiceAction};
+use crate::plan::{Change, Check, Guard, Op, ServiceAction};
 use crate::problem::Problem;
 use crate::secret::{Secrets, Text};
 use crate::shell::{join, quote, with};
@@ -22,6 +22,19 @@ pub const FUNCTIONS: &str = concat!(
     include_str!("../../programs/owner.sh"),
     include_str!("files.sh")
 );
+
+/// The functions by which a new file is tried, beside [`FUNCTIONS`].
+pub const TRIALS: &str = include_str!("trial.sh");
+
+/// The functions that the changes of one script need.
+pub fn functions(changes: &[Change]) -> String {
+    let tries = |op: &Op| matches!(op, Op::WriteFile { validate: Some(check), .. } if check.program().is_some());
+    let mut ops = changes.iter().flat_map(|change| &change.ops);
+    match ops.any(tries) {
+        true => format!("{FUNCTIONS}{TRIALS}"),
+        false => FUNCTIONS.to_owned(),
+    }
+}
 
 /// The script body of one change.
 ///
@@ -110,6 +123,41 @@ fn pipe(text: &Text, secrets: &Secrets, into: &str) -> Result<String, Problem> {
     Ok(format!("base64 -d <<'PGHA_END' {into}\n{lines}PGHA_END"))
 }
 
+/// Has a file tried by the program that will read it, in a folder of its own; it calls the functions of [`TRIALS`].
+///
+/// # Errors
+/// A secret in it is not known.
+pub fn trial(
+    path: &str,
+    content: &Text,
+    check: &Check,
+    secrets: &Secrets,
+) -> Result<String, Problem> {
+    let server = |name: &str, version: &u16, data: &str, config: &str| {
+        join([name, "FOLDER", path, &version.to_string(), data, config])
+    };
+    let call = match check {
+        Check::Command(_) => return Ok(String::new()),
+        Check::Postgresql {
+            version,
+            data,
+            config,
+        } => server("try_postgresql", version, data, config),
+        Check::Hba {
+            version,
+            data,
+            config,
+        } => server("try_hba", version, data, config),
+        Check::Pgbouncer => join(["try_pgbouncer", "FOLDER", path]),
+        Check::Repmgr { version } => join(["try_repmgr", "FOLDER", path, &version.to_string()]),
+    };
+    Ok(format!(
+        "trial_folder\n{}\n{}",
+        pipe(content, secrets, ">\"$folder/new\"")?,
+        call.replacen("FOLDER", "\"$folder\"", 1)
+    ))
+}
+
 fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
     Ok(match op {
         Op::WriteFile {
@@ -121,11 +169,17 @@ fn op(op: &Op, secrets: &Secrets) -> Result<String, Problem> {
             validate,
         } => {
             let mut call = join(["write_file", path, mode, owner, group]);
-            for word in validate.iter().flatten() {
-                call.push(' ');
-                call.push_str(&quote(word));
+            match validate {
+                Some(Check::Command(argv)) => {
+                    call = format!("{call} {}", join(argv));
+                    pipe(content, secrets, &format!("| {call}"))?
+                }
+                Some(check) => format!(
+                    "{}\n{call} <\"$folder/new\"",
+                    trial(path, content, check, secrets)?
+                ),
+                None => pipe(content, secrets, &format!("| {call}"))?,
             }
-            pipe(content, secrets, &format!("| {call}"))?
         }
         Op::MakeDirectory {
             path,

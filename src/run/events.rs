@@ -108,6 +108,8 @@ impl std::fmt::Display for Stall {
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     Probe,
+    /// New files are tried before anything is begun.
+    Trial,
     Stage,
     Verify,
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::compile::{self, FAILED_GUARD, FAILED_OP, FUNCTIONS, STALE};
+use super::compile::{self, FAILED_GUARD, FAILED_OP, STALE};
 use super::events::{Event, Events, Outcome, Purpose};
 use super::execute::{Cause, Failure};
 use super::lock::{self, Lock};
@@ -66,7 +66,12 @@ pub async fn on_host(
         Err(problem) => return Some(lost(host, None, problem)),
     };
     let script = Script {
-        prelude: format!("{}{FUNCTIONS}\n{}", prelude(), Lock::Alone.prelude()),
+        prelude: format!(
+            "{}{}\n{}",
+            prelude(),
+            compile::functions(changes),
+            Lock::Alone.prelude()
+        ),
         steps: std::iter::once(Lock::Alone.step()).chain(steps).collect(),
         stop_at_failure: true,
     };

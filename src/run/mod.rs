@@ -17,6 +17,7 @@ mod record;
 mod said;
 pub mod secrets;
 pub mod stall;
+mod trial;
 
 pub use alone::{Alone, Taken};
 pub use beside::beside;
@@ -28,3 +29,4 @@ pub use lock::Lock;
 pub use login::log_in;
 pub use probe::probe;
 pub use record::Record;
+pub use trial::trials;

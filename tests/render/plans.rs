@@ -1,8 +1,8 @@
 //! Plans to show.
 
 use pgha::plan::{
-    Action, Before, Change, Condition, Field, FileDiff, Guard, Held, Op, Plan, ServiceAction,
-    Shown, Stage, Warning,
+    Action, Before, Change, Check, Condition, Field, FileDiff, Guard, Held, Op, Plan,
+    ServiceAction, Shown, Stage, Warning,
 };
 use pgha::secret::{Form, Text, marker};
 
@@ -124,7 +124,7 @@ pub fn everything() -> Plan {
                 mode: "0440".into(),
                 owner: "root".into(),
                 group: "root".into(),
-                validate: Some(words(&["visudo", "-cf", "%s"])),
+                validate: Some(Check::Command(words(&["visudo", "-cf", "%s"]))),
             }],
             ..change(
                 "node1",

@@ -25,6 +25,7 @@ mod rejoin;
 mod releases;
 mod restart;
 mod seen;
+mod settings;
 mod snapshot;
 mod state;
 #[path = "../states/mod.rs"]
@@ -105,6 +106,30 @@ const SCENARIOS: &[Scenario] = &[
         Others,
         Always,
         drift::is_shown_alone_and_mended,
+    ),
+    (
+        "wrong_settings_are_refused_before_they_are_in_place",
+        Others,
+        Always,
+        settings::wrong_ones_are_refused,
+    ),
+    (
+        "what_goes_over_settings_is_told",
+        Others,
+        Always,
+        settings::what_goes_over_them_is_told,
+    ),
+    (
+        "wrong_settings_are_refused_on_debian_11",
+        Others,
+        Whole,
+        || settings::wrong_ones_are_refused_on("debian-11"),
+    ),
+    (
+        "wrong_settings_are_refused_on_debian_13",
+        Others,
+        Whole,
+        || settings::wrong_ones_are_refused_on("debian-13"),
     ),
     (
         "a_primary_that_has_been_replaced_gives_up",
