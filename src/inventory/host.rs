@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Connection, Variables};
+use super::{Connection, Variables, Way};
 use crate::problem::Span;
 
 /// A host of the inventory.
@@ -30,5 +30,18 @@ impl Host {
             .and_then(serde_json::Value::as_str)
             .unwrap_or(&self.name)
             .to_owned()
+    }
+
+    /// The port of its sshd as the other hosts find it: the one that pgha uses, where that is at the same address. Another
+    /// address may be one of a forwarding.
+    pub fn ssh_port(&self) -> u16 {
+        match &self.connection.way {
+            Way::Ssh {
+                address,
+                port: Some(port),
+                ..
+            } if *address == self.address() => *port,
+            _ => 22,
+        }
     }
 }

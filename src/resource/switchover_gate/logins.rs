@@ -22,7 +22,7 @@ pub fn refusals(gate: Gate<'_>) -> Vec<Problem> {
         found.extend(failure(ready.replication.get(candidate)).map(|cause| {
             Problem::refused(format!("it cannot replicate from `{candidate}`"))
                 .because(cause)
-                .hint("it will follow the new primary: look at pg_hba.conf there and ~postgres/.pgpass here; `pgha apply` writes both")
+                .hint("it will follow the new primary: look at pg_hba.conf there and `/etc/pgha/pgpass` here; `pgha apply` writes both")
         }));
     }
     found
