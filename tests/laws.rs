@@ -319,9 +319,7 @@ fn each_drift_appears_alone() {
         ),
         ("node2: template /etc/pgha/pgpass", |world| {
             let facts = world.get_mut("node2").unwrap();
-            if let Some(Path::File { mode, .. }) =
-                facts.paths.get_mut("/etc/pgha/pgpass")
-            {
+            if let Some(Path::File { mode, .. }) = facts.paths.get_mut("/etc/pgha/pgpass") {
                 "0644".clone_into(mode);
             }
         }),

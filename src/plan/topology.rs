@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::own_server::own_servers;
 use super::{Declaration, Failover, Intent, registered, remains};
 use crate::facts::{DataDirectory, Facts, Server, Unit};
 use crate::inventory::Inventory;
@@ -66,6 +67,7 @@ impl Topology {
             inventory, intent, ..
         } = declaration;
         let names = inventory.group("postgres");
+        own_servers(inventory, world)?;
         if let Some(removal) = intent.removal() {
             removal.allowed(inventory, world)?;
         }
