@@ -14,6 +14,7 @@ state=/run/pgha
 # What must outlive a reboot.
 kept=/var/lib/pgha
 proc=/proc
+ssh_config=/etc/pgha/ssh_config
 home=/var/lib/postgresql
 clients=/usr/lib/postgresql
 # Somebody's word that this host's PostgreSQL may run whatever the others say.

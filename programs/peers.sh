@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034,SC2154 # the programs read what is set here; the host's values
 
 ssh_to() { # ADDRESS COMMAND…
-  as_postgres timeout "${patience:-15}" ssh -q -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=2 "$@" </dev/null
+  as_postgres timeout "${patience:-15}" ssh -F "$ssh_config" -q -o ConnectTimeout=2 "$@" </dev/null
 }
 
 # Where all the others are, into $places: `NAME SYSTEM TIMELINE` each, or `NAME unknown 0`. Fails if one could not be asked.

@@ -12,9 +12,9 @@ const FILES: &[&str] = &[
     "etc/repmgr.conf",
     "usr/local/lib/pgha/host.conf",
     "var/lib/pgha/known-primary",
-    "var/lib/postgresql/.pgpass",
+    "etc/pgha/pgpass",
     "var/lib/postgresql/.ssh/authorized_keys",
-    "var/lib/postgresql/.ssh/known_hosts",
+    "etc/pgha/known_hosts",
     "var/lib/postgresql/15/main/postgresql.auto.conf",
 ];
 

@@ -310,11 +310,9 @@ fn each_drift_appears_alone() {
                 }
             },
         ),
-        ("node2: template /var/lib/postgresql/.pgpass", |world| {
+        ("node2: template /etc/pgha/pgpass", |world| {
             let facts = world.get_mut("node2").unwrap();
-            if let Some(Path::File { mode, .. }) =
-                facts.paths.get_mut("/var/lib/postgresql/.pgpass")
-            {
+            if let Some(Path::File { mode, .. }) = facts.paths.get_mut("/etc/pgha/pgpass") {
                 "0644".clone_into(mode);
             }
         }),

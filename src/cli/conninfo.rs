@@ -6,6 +6,7 @@ use serde_json::json;
 use super::load::{Inputs, Loaded};
 use super::out;
 use crate::postgres::conninfo::Conninfo;
+use crate::postgres::scram;
 use crate::problem::{Problem, Problems, did_you_mean};
 
 /// Seconds for each host: a host that is gone does not hold up the next one for long.
@@ -104,6 +105,13 @@ fn conninfo(arguments: &Arguments, loaded: &Loaded) -> Result<Conninfo, Problem>
                 loaded.secrets_path.display()
             ))
         })?;
+        if scram::is_verifier(password) {
+            return Err(Problem::input(format!(
+                "the password of `{user}` is not known, only its verifier is"
+            ))
+            .because("the role was there before pgha, with a password of its own")
+            .hint("leave out `--show-password`, and use the password that its application has"));
+        }
         conninfo = conninfo.with("password", password);
     }
     Ok(conninfo)

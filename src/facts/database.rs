@@ -167,6 +167,9 @@ pub struct Role {
     pub bypassrls: bool,
     /// SHA-256 (hexadecimal) of the stored password verifier: the verifier itself never leaves the host.
     pub password_sha256: Option<String>,
+    /// Whether what is stored is an MD5 hash, which `scram-sha-256` in `pg_hba.conf` does not take.
+    #[serde(default)]
+    pub md5: bool,
     pub member_of: Vec<String>,
     /// What its sessions set, in every database.
     #[serde(default)]

@@ -30,6 +30,7 @@ select 'server ' || json_build_object(
   'roles', (select json_object_agg(rolname, json_build_object('login', rolcanlogin, 'superuser', rolsuper,
       'replication', rolreplication, 'createdb', rolcreatedb, 'createrole', rolcreaterole, 'bypassrls', rolbypassrls,
       'password_sha256', encode(sha256(convert_to(rolpassword, 'UTF8')), 'hex'),
+      'md5', coalesce(rolpassword like 'md5%', false),
       'settings', (select coalesce(json_object_agg(split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)), '{}')
         from pg_db_role_setting s, unnest(s.setconfig) c where s.setrole = a.oid and s.setdatabase = 0),
       'member_of', (select coalesce(json_agg(g.rolname order by g.rolname), '[]') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)))

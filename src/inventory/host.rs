@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Connection, Variables};
+use super::{Connection, Variables, Way};
 use crate::problem::{Problem, Span};
 
 /// Whether a host can be pgha's: its name stands in files, in SQL and in names of files.
@@ -54,5 +54,18 @@ impl Host {
             .or_else(|| given("ansible_host"))
             .unwrap_or(&self.name)
             .to_owned()
+    }
+
+    /// The port of its sshd as the other hosts find it: the one that pgha uses, where that is at the same address. Another
+    /// address may be one of a forwarding.
+    pub fn ssh_port(&self) -> u16 {
+        match &self.connection.way {
+            Way::Ssh {
+                address,
+                port: Some(port),
+                ..
+            } if *address == self.address() => *port,
+            _ => 22,
+        }
     }
 }

@@ -9,7 +9,7 @@ turn_addresses() { # OLD NEW [ROOT], e.g. `172.30.7. 172.30.9.`
     pattern="\\(^\\|[^0-9.]\\)$beginning"
     set -- "$2" "${3-}"
     grep -rlI -e "$pattern" "$2/etc/pgbouncer" "$2/etc/postgresql" "$2/etc/repmgr.conf" "$2/usr/local/lib/pgha" \
-        "$2/var/lib/pgha" "$2/var/lib/postgresql/.pgpass" "$2/var/lib/postgresql/.ssh" \
+        "$2/var/lib/pgha" "$2/etc/pgha" "$2/var/lib/postgresql/.ssh" \
         "$2"/var/lib/postgresql/*/*/postgresql.auto.conf 2>/dev/null |
         while IFS= read -r file; do
             turned=$(mktemp)

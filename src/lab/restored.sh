@@ -5,7 +5,7 @@
 set -e
 old=$1 new=$2
 keys=$(cat)
-known=/var/lib/postgresql/.ssh/known_hosts
+known=/etc/pgha/known_hosts
 if [ -e "$known" ]; then
   printf '%s\n' "$keys" | awk -v known="$known" '
     { key[$1] = $2 " " $3 }

@@ -75,11 +75,21 @@ impl Declaration<'_> {
             |host| walk.view(host).data_directory(),
             self.allow_restart_primary,
         )?;
-        let new_secrets = walk.plan.secrets().into_iter();
-        walk.plan.new_secrets = new_secrets
-            .filter(|name| secrets.get(name).is_none())
+        let unknown = walk.plan.secrets().into_iter();
+        let unknown = unknown.filter(|name| secrets.get(name).is_none());
+        let primary = walk.world.get(&walk.topology.primary);
+        let roles = primary.and_then(|facts| Some(&facts.server.answers()?.roles));
+        let has_password = |name: &str| {
+            let users = &self.inventory.cluster.users;
+            let role = roles.and_then(|roles| roles.get(name));
+            users.iter().any(|user| user.name == name)
+                && role.is_some_and(|role| role.password_sha256.is_some())
+        };
+        let (kept, new): (Vec<String>, Vec<String>) = unknown
             .map(str::to_owned)
-            .collect();
+            .partition(|name| has_password(name));
+        walk.plan.kept_passwords = kept;
+        walk.plan.new_secrets = new;
         Ok((walk.plan, walk.world))
     }
 

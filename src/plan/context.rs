@@ -3,7 +3,6 @@
 use indexmap::IndexMap;
 use minijinja::{Value, context};
 
-use super::Topology;
 use super::topology::fails_over;
 use crate::facts::Release;
 use crate::inventory::Inventory;
@@ -25,7 +24,7 @@ pub fn host(view: &View<'_>) -> Value {
         members => value(&topology.members),
         witness => value(&topology.witness),
         poolers => value(&topology.poolers),
-        known_hosts => value(&known_hosts(topology)),
+        known_hosts => value(&known_hosts(view)),
         primary => topology.primary.as_str(),
         primary_address => primary.map(|member| member.address.clone()),
         primary_port => primary.map(|member| member.port),
@@ -65,10 +64,13 @@ pub fn host(view: &View<'_>) -> Value {
 }
 
 /// Everybody whose host keys the members need.
-fn known_hosts(topology: &Topology) -> Vec<serde_json::Value> {
-    let entry = |name: &str, address: &str, host_keys: &[String]| serde_json::json!({"name": name, "address": address, "host_keys": host_keys});
-    let members = topology.members.iter();
-    let poolers = topology.poolers.iter();
+fn known_hosts(view: &View<'_>) -> Vec<serde_json::Value> {
+    let entry = |name: &str, address: &str, host_keys: &[String]| {
+        let port = view.inventory.hosts[name].ssh_port();
+        serde_json::json!({"name": name, "address": address, "port": port, "host_keys": host_keys})
+    };
+    let members = view.topology.members.iter();
+    let poolers = view.topology.poolers.iter();
     members
         .map(|member| entry(&member.name, &member.address, &member.host_keys))
         .chain(poolers.map(|pooler| entry(&pooler.name, &pooler.address, &pooler.host_keys)))

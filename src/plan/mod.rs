@@ -10,6 +10,7 @@ mod handover;
 mod intent;
 mod lint;
 mod op;
+mod own_server;
 mod registered;
 mod remains;
 mod removal;
@@ -55,6 +56,10 @@ pub struct Plan {
     /// Secrets that are made right before it runs, and kept beside the inventory.
     #[serde(default)]
     pub new_secrets: Vec<String>,
+    /// Roles that keep the password that they have, which nobody has told pgha. Right before the plan runs, their verifiers are
+    /// read from the primary and kept with the secrets, for the poolers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_passwords: Vec<String>,
     pub stages: Vec<Stage>,
     /// What is done at the end however the stages ended, once it is known how.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -22,20 +22,20 @@ pub fn strangers(
     intent: &Intent,
 ) -> Result<Vec<String>, Problems> {
     let leaving = intent.removal().map(|removal| &removal.node);
-    let is_declared = |name: &String| {
-        inventory.is_in(name, "postgres")
-            || inventory.is_in(name, "witness")
-            || Some(name) == leaving
-    };
+    let is_declared =
+        |name: &String| inventory.is_in(name, "postgres") || inventory.is_in(name, "witness");
     let nodes = nodes(inventory, world).into_iter();
     let strangers = nodes.filter(|(name, _)| !is_declared(name));
     let (named, others): (Vec<_>, Vec<_>) = strangers.partition(|(name, _)| {
         let failover = intent.failover();
         failover.is_some_and(|failover| failover.without.contains(name))
     });
-    let others = others.into_iter();
     let problems: Vec<Problem> = others
-        .map(|(name, node)| stranger(name, node, intent))
+        .into_iter()
+        .filter_map(|(name, node)| match at(inventory, node) {
+            Some(host) => Some(renamed(name, node, host)),
+            None => (Some(name) != leaving).then(|| stranger(name, node, intent)),
+        })
         .collect();
     match problems.is_empty() {
         true => Ok(named.into_iter().map(|(name, _)| name.clone()).collect()),
@@ -69,13 +69,51 @@ fn word(name: &str) -> String {
     }
 }
 
-fn stranger(name: &str, node: &NodeRecord, intent: &Intent) -> Problem {
-    let conninfo = Conninfo::parse(&node.conninfo).unwrap_or_default();
-    let place = ["host", "port"]
+/// The node of the inventory at whose address that one is.
+fn at<'i>(inventory: &'i Inventory, node: &NodeRecord) -> Option<&'i str> {
+    let conninfo = Conninfo::parse(&node.conninfo)?;
+    let is_there = |name: &&String| {
+        let host = &inventory.hosts[*name];
+        let port = host.variables.postgresql_port.to_string();
+        conninfo.get("host") == Some(host.address().as_str())
+            && conninfo.get("port").unwrap_or("5432") == port
+    };
+    let nodes = ["postgres", "witness"].map(|group| inventory.group(group));
+    nodes
         .into_iter()
-        .filter_map(|key| Some(format!("{key} {}", conninfo.get(key)?)));
+        .flatten()
+        .find(is_there)
+        .map(String::as_str)
+}
+
+/// The same server under two names: a second registration would be one node too many, with an id that nobody knows.
+fn renamed(name: &str, node: &NodeRecord, host: &str) -> Problem {
+    Problem::refused(format!(
+        "this node is registered with repmgr as `{name}`, and the inventory calls it `{host}`"
+    ))
+    .on(host)
+    .because(format!("node {}, {}", node.node_id, place(node)))
+    .hint(format!(
+        "call the host `{}` in the inventory; `ansible_host` says where it is",
+        word(name)
+    ))
+}
+
+fn place(node: &NodeRecord) -> String {
+    let conninfo = Conninfo::parse(&node.conninfo).unwrap_or_default();
+    let parts = ["host", "port"].into_iter();
+    let parts: Vec<String> = parts
+        .filter_map(|key| Some(format!("{key} {}", conninfo.get(key)?)))
+        .collect();
+    parts.join(", ")
+}
+
+fn stranger(name: &str, node: &NodeRecord, intent: &Intent) -> Problem {
     let what = format!("as node {}, a {}", node.node_id, node.kind);
-    let told: Vec<String> = std::iter::once(what).chain(place).collect();
+    let told: Vec<String> = [what, place(node)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect();
     Problem::refused(format!(
         "`{name}` is registered with repmgr, and is not in the inventory"
     ))

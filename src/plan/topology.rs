@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::own_server::own_servers;
 use super::{Declaration, Failover, Intent, registered, remains};
 use crate::facts::{DataDirectory, Facts, Path, Server, Unit};
 use crate::inventory::Inventory;
@@ -69,6 +70,7 @@ impl Topology {
             inventory, intent, ..
         } = declaration;
         let names = inventory.group("postgres");
+        own_servers(inventory, world)?;
         if let Some(removal) = intent.removal() {
             removal.allowed(inventory, world)?;
         }

@@ -46,6 +46,12 @@ pub fn text(plan: &Plan, hosts: usize, options: PlanOptions) -> String {
                 plan.new_secrets.join(", ")
             )));
         }
+        if !plan.kept_passwords.is_empty() {
+            out.push(clean_line(&format!(
+                "roles that keep the password that they have; its verifier is kept in `secrets.yml`, for the poolers: {}",
+                plan.kept_passwords.join(", ")
+            )));
+        }
         out.push(String::new());
     }
     let mut files = Files::new();

@@ -28,8 +28,30 @@ struct KnownHost {
     name: String,
     /// The address by which it is reached.
     address: String,
+    /// Of its sshd.
+    #[serde(default = "ssh")]
+    port: u16,
     /// Its public keys.
     host_keys: Vec<String>,
+}
+
+fn ssh() -> u16 {
+    22
+}
+
+impl KnownHost {
+    /// How ssh looks it up (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT").
+    fn names(&self) -> String {
+        let at_port = |name: &str| match self.port {
+            22 => name.to_owned(),
+            port => format!("[{name}]:{port}"),
+        };
+        if self.name == self.address {
+            at_port(&self.name)
+        } else {
+            format!("{},{}", at_port(&self.name), at_port(&self.address))
+        }
+    }
 }
 
 impl OneFile for KnownHosts {
@@ -49,11 +71,7 @@ impl OneFile for KnownHosts {
             .hosts
             .iter()
             .flat_map(|host| {
-                let names = if host.name == host.address {
-                    host.name.clone()
-                } else {
-                    format!("{},{}", host.name, host.address)
-                };
+                let names = host.names();
                 let own = host.host_keys.iter().map(|key| format!("{names} {key}\n"));
                 let mut lines: Vec<String> = own.collect();
                 if lines.is_empty() {

@@ -11,6 +11,7 @@ use super::{Draft, Resource, Verdict, View};
 use crate::facts::{Facts, Probe};
 use crate::inventory::User;
 use crate::plan::{Action, Op};
+use crate::postgres::scram;
 use crate::problem::Problem;
 use crate::secret::{Form, Text, marker};
 
@@ -33,7 +34,11 @@ impl Resource for PgbouncerLogin {
     /// has.
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let cluster = &view.inventory.cluster;
-        let user = cluster.users.iter().find(|user| User::may_log_in(user));
+        // Of some only the verifier is known, with which nobody logs in.
+        let has_password =
+            |user: &&User| !view.secrets.get(&user.name).is_some_and(scram::is_verifier);
+        let mut users = cluster.users.iter().filter(|user| user.may_log_in());
+        let user = users.find(has_password);
         let database = cluster.databases.first();
         let (Some(_), Some(user), Some(database)) = (&view.topology.outgoing, user, database)
         else {

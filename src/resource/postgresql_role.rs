@@ -23,6 +23,9 @@ pub struct PostgresqlRole {
     /// Stored as a SCRAM-SHA-256 verifier that is computed here: the server never sees the password.
     #[serde(default)]
     password: Option<String>,
+    /// A role that is there keeps its password while nobody has given one; otherwise it gets the one that is made.
+    #[serde(default)]
+    keep_password: bool,
     /// `SUPERUSER`, `REPLICATION`, `CREATEDB`, `CREATEROLE`, `BYPASSRLS`, `NOLOGIN`. What is not named is taken away.
     #[serde(default)]
     attributes: Vec<String>,
@@ -87,6 +90,15 @@ impl PostgresqlRole {
         )
     }
 
+    /// Whether the role's password is one that only its users know, and stays.
+    fn keeps_password(&self, view: &View<'_>, seen: Option<&Role>) -> bool {
+        let is_known = || {
+            let password = Text::parse(self.password.as_deref().unwrap_or_default());
+            password.reveal(view.secrets).is_ok()
+        };
+        self.keep_password && seen.is_some_and(|role| role.password_sha256.is_some()) && !is_known()
+    }
+
     /// The hash of the verifier as the catalog should hold it; `None` while the password is yet to be made.
     fn verifier_sha256(&self, view: &View<'_>) -> Option<String> {
         let verifier = self.verifier()?.reveal(view.secrets).ok()?;
@@ -142,8 +154,14 @@ impl Resource for PostgresqlRole {
                 clauses.push(clause(attribute));
             }
         }
+        let keeps_password = self.keeps_password(view, seen);
+        if keeps_password && seen.is_some_and(|role| role.md5) {
+            return Err(Problem::refused(format!("the password of `{}` is stored as an MD5 hash", self.name))
+                .because("`pg_hba.conf` and the poolers take SCRAM-SHA-256 alone, so it could log in no more")
+                .hint(format!("set it again with `password_encryption = 'scram-sha-256'`, or put one into `secrets.yml`: `{}: …`", self.name)));
+        }
         let mut secret = None;
-        if let Some(verifier) = self.verifier() {
+        if let Some(verifier) = self.verifier().filter(|_| !keeps_password) {
             let stored = seen.and_then(|role| role.password_sha256.clone());
             if stored.is_none() || stored != self.verifier_sha256(view) {
                 let before = stored.map_or(Shown::Absent, |_| Shown::Secret);
@@ -197,14 +215,19 @@ impl Resource for PostgresqlRole {
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Ok(mut role) = self.wanted() else { return };
+        let keeps_password = self.keeps_password(
+            view,
+            view.server()
+                .and_then(|server| server.roles.get(&self.name)),
+        );
         let Some(server) = facts.server.answers_mut() else {
             return;
         };
         // What is not declared stays: other memberships, and a password.
         let seen = server.roles.remove(&self.name).unwrap_or_default();
         role.password_sha256 = match self.password {
-            Some(_) => self.verifier_sha256(view),
-            None => seen.password_sha256,
+            Some(_) if !keeps_password => self.verifier_sha256(view),
+            _ => seen.password_sha256,
         };
         role.settings = seen.settings;
         role.settings.extend(self.settings.clone());

@@ -10,6 +10,9 @@ use crate::plan::{Intent, Topology, configuration};
 use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
 
+/// The members' and the witness's passwords for each other.
+const PASSFILE: &str = "/etc/pgha/pgpass";
+
 /// Where one database of a pooler leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -235,6 +238,7 @@ impl<'a> View<'a> {
             .with("user", self.inventory.cluster.repmgr_user.as_str())
             .with("dbname", self.inventory.cluster.repmgr_database.as_str());
         for (key, value) in [
+            ("passfile", PASSFILE),
             ("connect_timeout", "2"),
             ("keepalives", "1"),
             ("keepalives_idle", "5"),

@@ -141,6 +141,25 @@ pub fn complete<'a>(
     Ok(made)
 }
 
+/// Takes `found` into what is known, and keeps it in the file at `path`.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn keep(path: &Path, secrets: &mut Secrets, found: &Secrets) -> Result<(), Problem> {
+    let mut kept = load(path)?;
+    let mut names = found.names().peekable();
+    if names.peek().is_none() {
+        return Ok(());
+    }
+    for name in names {
+        let value = found.get(name).unwrap_or_default();
+        secrets.insert(name, value);
+        kept.insert(name, value);
+    }
+    save(path, &kept)?;
+    ignore_in_git(path)
+}
+
 fn save(path: &Path, secrets: &Secrets) -> Result<(), Problem> {
     let map: BTreeMap<&str, &str> = secrets
         .names()

@@ -13,7 +13,8 @@ pub enum Form {
     /// With `:` and `\` escaped, as a field of `.pgpass`
     /// (<https://www.postgresql.org/docs/current/libpq-pgpass.html>).
     PgPass,
-    /// As the SCRAM-SHA-256 verifier that PostgreSQL stores and pgbouncer passes through.
+    /// As the SCRAM-SHA-256 verifier that PostgreSQL stores and pgbouncer passes through. A secret may be one already: of a
+    /// password that only its users know.
     Scram,
 }
 
@@ -39,6 +40,7 @@ impl Form {
         match self {
             Self::Plain => secret.to_owned(),
             Self::PgPass => secret.replace('\\', r"\\").replace(':', r"\:"),
+            Self::Scram if scram::is_verifier(secret) => secret.to_owned(),
             Self::Scram => scram::verifier(secret),
         }
     }

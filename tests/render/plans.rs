@@ -356,6 +356,7 @@ pub fn everything() -> Plan {
         bootstrap: false,
         leaderless: false,
         new_secrets: vec!["app".into()],
+        kept_passwords: Vec::new(),
         stages: vec![first, second, third],
         held: vec![Held {
             host: "node1".into(),

@@ -102,8 +102,8 @@ const ROUNDS: &[&[Drift]] = &[
         },
         Drift {
             host: "node2",
-            by: Script("chmod 644 /var/lib/postgresql/.pgpass"),
-            shown: &["node2: /var/lib/postgresql/.pgpass"],
+            by: Script("chmod 644 /etc/pgha/pgpass"),
+            shown: &["node2: /etc/pgha/pgpass"],
             anew: &[],
         },
         Drift {

@@ -36,7 +36,7 @@ pub fn never_meet() {
             let former = to.address("node1");
             let former = former.rsplit_once('.').unwrap().0;
             let traces = format!(
-                "grep -rlF '{former}.' /etc /usr/local /var/lib/pgha /var/lib/postgresql/.ssh /var/lib/postgresql/.pgpass 2>/dev/null; :"
+                "grep -rlF '{former}.' /etc /usr/local /var/lib/pgha /var/lib/postgresql/.ssh 2>/dev/null; :"
             );
             assert_eq!(from.on(host, &traces), "", "at {host}");
         }

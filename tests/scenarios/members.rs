@@ -30,10 +30,10 @@ pub fn a_fourth() {
     for node in ["node1", "node2", "node3"] {
         for thing in [
             "/etc/postgresql/15/main/pg_hba.conf",
-            "/var/lib/postgresql/.pgpass",
+            "/etc/pgha/pgpass",
             "/usr/local/lib/pgha/host.conf",
             "/var/lib/postgresql/.ssh/authorized_keys",
-            "/var/lib/postgresql/.ssh/known_hosts",
+            "/etc/pgha/known_hosts",
             "configuration of postgres",
         ] {
             expected.push(format!("{node} {thing}"));
@@ -110,7 +110,7 @@ pub fn leave() {
         for host in ["node1", "pooler1"] {
             let left = format!(
                 "grep -rlwE '{address}|{node}' /etc/postgresql /etc/repmgr.conf /etc/pgbouncer /usr/local/lib/pgha \
-                 /var/lib/postgresql/.pgpass /var/lib/postgresql/.ssh 2>/dev/null; ls -d /etc/pgbouncer/primary/{node}.ini 2>/dev/null; :"
+                 /etc/pgha /var/lib/postgresql/.ssh 2>/dev/null; ls -d /etc/pgbouncer/primary/{node}.ini 2>/dev/null; :"
             );
             assert_eq!(lab.on(host, &left), "", "what {host} has of {node}");
         }

@@ -102,7 +102,7 @@ fn peers(lab: &Lab, node: &str, nodes: &[&str]) {
             "set -e
             export PGCONNECT_TIMEOUT=10
             for other in {}; do
-                ssh -n -o BatchMode=yes -o StrictHostKeyChecking=yes $other true
+                ssh -n -F /etc/pgha/ssh_config $other true
                 psql -wXAtqd \"host=$other user=repmgr dbname=repmgr\" -c 'select 1'
                 psql -wXAtqd \"host=$other user=repmgr dbname=repmgr replication=yes\" -c 'IDENTIFY_SYSTEM'
             done",

@@ -82,7 +82,7 @@ fn tried(member: &AskedMember, peer: &Peer, out: &mut String) {
     ));
     // As the candidate's timer asks the outgoing primary.
     out.push_str(&format!(
-        "try {} as postgres timeout 15 ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=5 {} true &\n",
+        "try {} as postgres timeout 15 ssh -F /etc/pgha/ssh_config -o ConnectTimeout=5 {} true &\n",
         quote(&format!("ssh {name}")),
         quote(address),
     ));

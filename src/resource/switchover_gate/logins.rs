@@ -22,7 +22,7 @@ pub fn refusals(gate: Gate<'_>) -> Vec<Problem> {
         let facts = gate.facts_of(gate.candidate);
         let answers = facts.is_some_and(|facts| facts.server.answers().is_some());
         let hint = match answers {
-            true => "it will follow the new primary: look at pg_hba.conf there and ~postgres/.pgpass here; `pgha apply` writes both".to_owned(),
+            true => "it will follow the new primary: look at pg_hba.conf there and `/etc/pgha/pgpass` here; `pgha apply` writes both".to_owned(),
             false => format!("it will follow the new primary: PostgreSQL on `{candidate}` must answer"),
         };
         found.extend(failure(ready.replication.get(candidate)).map(|cause| {
