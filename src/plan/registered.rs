@@ -1,4 +1,4 @@
-//! Who is registered with repmgr, and not in the inventory. Such a node may be promoted, and nobody would look at it; an inventory
+//! Who is a node by the manager's record, and not in the inventory. Such a node may be promoted, and nobody would look at it; an inventory
 //! from before it joined would take away what it needs. So nothing is planned without it: it is put back, or it leaves.
 
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::Intent;
 use crate::facts::{Facts, NodeRecord, Server};
 use crate::inventory::Inventory;
+use crate::manager::{Manager, slot_of_copy};
 use crate::postgres::conninfo::Conninfo;
 use crate::problem::{Problem, Problems};
 use crate::shell;
@@ -25,9 +26,14 @@ pub fn all_declared(
             || inventory.is_in(name, "witness")
             || Some(name) == leaving
     };
-    let nodes = nodes(inventory, world).into_iter();
-    let strangers = nodes.filter(|(name, _)| !is_declared(name));
-    let problems: Vec<Problem> = strangers.map(|(name, node)| stranger(name, node)).collect();
+    let problems: Vec<Problem> = match inventory.cluster.manager {
+        Manager::Repmgr => {
+            let nodes = nodes(inventory, world).into_iter();
+            let strangers = nodes.filter(|(name, _)| !is_declared(name));
+            strangers.map(|(name, node)| stranger(name, node)).collect()
+        }
+        Manager::None => slots_of_strangers(inventory, world, leaving),
+    };
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Problems(problems)),
@@ -49,6 +55,36 @@ fn nodes<'w>(
         None => &servers[..],
     };
     servers.iter().flat_map(|server| &server.nodes).collect()
+}
+
+/// Without repmgr the primary's slots are the record.
+fn slots_of_strangers(
+    inventory: &Inventory,
+    world: &BTreeMap<String, Facts>,
+    leaving: Option<&String>,
+) -> Vec<Problem> {
+    let members = inventory.group("postgres").iter();
+    let servers = members.clone().filter_map(|name| world.get(name)?.server.answers());
+    let mut primaries = servers.filter(|server| !server.in_recovery);
+    let manager = inventory.cluster.manager;
+    let slot = |name: &String| manager.slot(name, 0);
+    let known: Vec<String> = members
+        .chain(leaving)
+        .flat_map(|name| [slot(name), slot_of_copy(&slot(name))])
+        .collect();
+    let slots = primaries.next().into_iter().flat_map(|server| &server.slots);
+    slots
+        .filter(|(slot, _)| !known.contains(slot))
+        .filter_map(|(slot, seen)| {
+            let member = manager.member_of(slot)?;
+            let what = format!("the slot `{slot}` on the primary is a member's that is not in the inventory");
+            let used = if seen.active { "it streams" } else { "nobody uses it" };
+            Some(Problem::refused(what).because(used).hint(format!(
+                "put it back into the inventory, or let it leave the cluster: `pgha remove INVENTORY {}`",
+                word(member)
+            )))
+        })
+        .collect()
 }
 
 /// The name as a shell takes it: what a table holds is anything.

@@ -10,6 +10,7 @@ use super::postgresql_role::{role, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Slot};
+use crate::manager::Manager;
 use crate::plan::{Action, Member, Op};
 use crate::postgres::ident::quote_literal;
 use crate::problem::Problem;
@@ -58,7 +59,7 @@ impl PostgresqlSlots {
             .collect()
     }
 
-    /// repmgr's own slots that nobody uses and nobody needs. Slots with other names are somebody else's.
+    /// Members' slots that nobody uses and nobody needs. Slots with other names are somebody else's.
     fn orphaned(&self, view: &View<'_>) -> Vec<String> {
         let Some(server) = view.server() else {
             return Vec::new();
@@ -74,7 +75,7 @@ impl PostgresqlSlots {
             .slots
             .iter()
             .filter(|(name, slot)| {
-                name.starts_with("repmgr_slot_")
+                slot.left || Manager::is_of_a_member(name)
                     && (!slot.active || is_left(name))
                     && !needed.iter().any(|member| member.slot == **name)
             })
@@ -155,7 +156,8 @@ impl Resource for PostgresqlSlots {
                 .op(sql(view, &create));
         }
         let is_active = |slot: &String| {
-            slots.is_some_and(|slots| slots.get(slot).is_some_and(|slot| slot.active))
+            let slot = slots.and_then(|slots| slots.get(slot));
+            slot.is_some_and(|slot| slot.active || slot.left)
         };
         let left = gone(view).into_iter();
         let left = left.filter(|member| is_active(&member.slot) && orphaned.contains(&member.slot));

@@ -22,6 +22,10 @@ use crate::problem::Problem;
 pub struct StandbyUpstream {
     /// A member; none: nothing is set.
     member: Option<String>,
+    /// Only of a member that receives WAL, and only where its settings differ: to bring back one that does not receive any is for
+    /// `pgha rejoin`.
+    #[serde(default)]
+    settings_only: bool,
 }
 
 const CONNINFO: &str = "primary_conninfo";
@@ -82,7 +86,11 @@ impl StandbyUpstream {
         let wanted = view.upstream(member);
         let conninfo = seen(server, CONNINFO).and_then(|text| Conninfo::parse(text));
         let own = view.topology.member(view.host);
-        conninfo.is_some_and(|conninfo| KEYS.iter().all(|key| conninfo.get(key) == wanted.get(key)))
+        let is_same = |key: &&str| {
+            let keys = conninfo.as_ref();
+            keys.is_some_and(|conninfo| conninfo.get(key) == wanted.get(key))
+        };
+        KEYS.iter().chain(&["user"]).all(is_same)
             && seen(server, SLOT) == own.map(|own| &own.slot)
     }
 
@@ -119,6 +127,10 @@ impl Resource for StandbyUpstream {
                 .hint("`standby_upstream` names the member that this one follows"));
         }
         let is_set = self.is_set(view, server);
+        // Of one that was only just started nothing is known yet.
+        if self.settings_only && (is_set || server.receiver.is_none()) {
+            return Ok(Verdict::AsDeclared);
+        }
         if is_set && self.streams(view, server) {
             return Ok(Verdict::AsDeclared);
         }
@@ -178,6 +190,22 @@ impl Resource for StandbyUpstream {
             });
         }
         Ok(draft.into())
+    }
+
+    /// The slot that it had there under another name is used no more.
+    fn at_the_primary(&self, view: &View<'_>) -> Option<Facts> {
+        let primary = &view.topology.primary;
+        let receiver = view.server()?.receiver.as_ref()?;
+        let used = receiver.slot.as_ref()?;
+        let own = view.topology.member(view.host)?;
+        let upstream = self.upstream(view)?;
+        if *used == own.slot || upstream.name != *primary || !streams_from(view.server()?, upstream) {
+            return None;
+        }
+        let mut facts = view.world.get(primary)?.clone();
+        let slot = facts.server.answers_mut()?.slots.get_mut(used)?;
+        slot.left = true;
+        Some(facts)
     }
 
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {

@@ -121,6 +121,7 @@ fn healthy() -> World {
         let slot_seen = Slot {
             active: true,
             wal_status: Some("reserved".into()),
+            ..Slot::default()
         };
         server.slots.insert(slot.into(), slot_seen);
     }

@@ -16,6 +16,7 @@ fn node(name: &str, role: Role, state: &str) -> Node {
 
 fn healthy() -> Status {
     Status {
+        failover: FailoverMode::Automatic,
         cluster: "main".into(),
         healthy: true,
         nodes: vec![

@@ -1,4 +1,4 @@
-//! The resource `repmgr_departure`.
+//! The resource `node_departure`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -16,23 +16,24 @@ use crate::problem::Problem;
 /// On the primary: the registration and the replication slot of a node that leaves are removed.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RepmgrDeparture {}
+pub struct NodeDeparture {}
 
-/// The node that leaves, as it is registered.
+/// The node that leaves, as the manager's record has it.
 struct Leaving<'v> {
     name: &'v str,
-    record: &'v NodeRecord,
+    /// In repmgr's table, where there is one.
+    record: Option<&'v NodeRecord>,
     slot: String,
 }
 
 fn leaving<'v>(view: &View<'v>) -> Option<Leaving<'v>> {
     let name = view.intent.removal()?.node.as_str();
-    let record = view.server()?.nodes.get(name)?;
-    Some(Leaving {
-        name,
-        record,
-        slot: format!("repmgr_slot_{}", record.node_id),
-    })
+    let server = view.server()?;
+    let manager = view.inventory.cluster.manager;
+    let record = server.nodes.get(name).filter(|_| manager.is_repmgr());
+    let slot = manager.slot(name, record.map_or(0, |record| record.node_id));
+    let is_known = record.is_some() || server.slots.contains_key(&slot);
+    is_known.then_some(Leaving { name, record, slot })
 }
 
 /// Whether it receives WAL from this server.
@@ -50,9 +51,9 @@ fn is_waited_for<'v>(view: &View<'v>, name: &str) -> Option<&'v str> {
     (others < names.count).then_some(&text.raw)
 }
 
-impl Resource for RepmgrDeparture {
+impl Resource for NodeDeparture {
     fn subject(&self) -> String {
-        "repmgr.nodes".to_owned()
+        "node".to_owned()
     }
 
     fn probes(&self, view: &View<'_>) -> Vec<Probe> {
@@ -93,25 +94,14 @@ impl Resource for RepmgrDeparture {
         let Some(Leaving { name, record, slot }) = leaving(view) else {
             return Ok(Verdict::AsDeclared);
         };
-        let primary = view.topology.member(&view.topology.primary);
-        let id = record.node_id;
-        // Who is still recorded as following it follows the primary, or is told so when it is back.
-        let statement = format!(
-            "with moved as (update repmgr.nodes set upstream_node_id = {upstream} where upstream_node_id = {id} and node_id <> {upstream}), \
-             gone as (delete from repmgr.nodes where node_id = {id} and node_name = {name} returning node_id) \
-             insert into repmgr.events (node_id, event, successful, details) select node_id, 'standby_unregister', true, 'removed by pgha' from gone",
-            upstream = primary.map_or(0, |primary| primary.node_id),
-            name = quote_literal(name),
-        );
         let mut draft = Draft::new(Action::Remove)
             .guard(on_primary(view)?)
-            .after([name.to_owned()])
-            .field(name, format!("{}, node {id}", kind(record)), None)
-            .op(Op::Sql {
-                port: view.port(),
-                database: view.inventory.cluster.repmgr_database.clone(),
-                statement: statement.as_str().into(),
-            });
+            .after([name.to_owned()]);
+        if let Some(record) = record {
+            draft = draft
+                .field(name, format!("{}, node {}", kind(record), record.node_id), None)
+                .op(unregister(view, name, record.node_id));
+        }
         if view
             .server()
             .is_some_and(|server| server.slots.contains_key(&slot))
@@ -142,6 +132,8 @@ impl Resource for RepmgrDeparture {
             return;
         };
         let primary = view.topology.member(&view.topology.primary);
+        server.slots.remove(&slot);
+        let Some(record) = record else { return };
         server.nodes.remove(name);
         for node in server.nodes.values_mut() {
             if node.upstream_node_id == Some(record.node_id) {
@@ -150,7 +142,24 @@ impl Resource for RepmgrDeparture {
                     .filter(|id| *id != node.node_id);
             }
         }
-        server.slots.remove(&slot);
+    }
+}
+
+/// Takes a node out of repmgr's table. Who is still recorded as following it follows the primary, or is told so when it is
+/// back.
+fn unregister(view: &View<'_>, name: &str, id: u32) -> Op {
+    let primary = view.topology.member(&view.topology.primary);
+    let statement = format!(
+        "with moved as (update repmgr.nodes set upstream_node_id = {upstream} where upstream_node_id = {id} and node_id <> {upstream}), \
+         gone as (delete from repmgr.nodes where node_id = {id} and node_name = {name} returning node_id) \
+         insert into repmgr.events (node_id, event, successful, details) select node_id, 'standby_unregister', true, 'removed by pgha' from gone",
+        upstream = primary.map_or(0, |primary| primary.node_id),
+        name = quote_literal(name),
+    );
+    Op::Sql {
+        port: view.port(),
+        database: view.inventory.cluster.repmgr_database.clone(),
+        statement: statement.as_str().into(),
     }
 }
 
