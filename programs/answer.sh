@@ -7,6 +7,7 @@ lib=${0%/*}
 . "$lib/host.conf"
 
 asked=${SSH_ORIGINAL_COMMAND-}
+# shellcheck disable=SC2154 # the host's values
 case $asked in
   # Whether it can be asked.
   true) exit 0 ;;
@@ -18,7 +19,6 @@ case $asked in
     ;;
   # What `repmgr cluster matrix` and `crosscheck` ask from another member, in their words (repmgr 5.3 to 5.5,
   # `repmgr-action-cluster.c`); both only look.
-  # shellcheck disable=SC2154 # the host's values
   "$bin/repmgr -f /etc/repmgr.conf  cluster show --csv --terse -L NOTICE") exec "$bin/repmgr" -f /etc/repmgr.conf cluster show --csv --terse -L NOTICE ;;
   "$bin/repmgr -f /etc/repmgr.conf  cluster matrix --csv --terse -L NOTICE") exec "$bin/repmgr" -f /etc/repmgr.conf cluster matrix --csv --terse -L NOTICE ;;
 esac

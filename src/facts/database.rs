@@ -147,9 +147,9 @@ pub struct Slot {
     pub active: bool,
     /// `reserved extended unreserved lost`, from version 13.
     pub wal_status: Option<String>,
-    /// A plan has found the member that used it another one; never so when it was looked at.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub left: bool,
+    /// The member that used it, and that a plan lets use another one; nobody when it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// A standby, as its upstream sees it.

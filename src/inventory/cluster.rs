@@ -270,9 +270,11 @@ fn without_repmgr(nodes: &[&Loaded], witnesses: &[&Loaded]) -> Vec<Problem> {
         Some((name, &node.given[name]))
     });
     problems.extend(given.map(|(name, given)| {
-        Problem::input(format!("`{name}` means nothing with `cluster_manager: none`"))
-            .at(&given.key)
-            .hint("remove it, or leave `cluster_manager` to repmgr")
+        Problem::input(format!(
+            "`{name}` means nothing with `cluster_manager: none`"
+        ))
+        .at(&given.key)
+        .hint("remove it, or leave `cluster_manager` to repmgr")
     }));
     let slot = |node: &Loaded| Manager::None.slot(&node.host.name, 0);
     for (index, second) in nodes.iter().enumerate() {
@@ -284,7 +286,10 @@ fn without_repmgr(nodes: &[&Loaded], witnesses: &[&Loaded]) -> Vec<Problem> {
                     .hint("call the host otherwise, with at most 46 characters; `ansible_host` has its address"),
             );
         }
-        let others = nodes.iter().enumerate().filter(|(other, _)| *other != index);
+        let others = nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
         for (other, first) in others {
             let alike = other < index && slot(first) == slot(second);
             if alike || slot_of_copy(&slot(first)) == slot(second) {

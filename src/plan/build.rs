@@ -55,7 +55,9 @@ impl Declaration<'_> {
         let off = self.switched_off(&world);
         let mut walk = Walk::new(self, world, topology, secrets);
         walk.plan.warnings = off;
-        walk.plan.warnings.extend(self.nobody_elects(&walk.topology));
+        walk.plan
+            .warnings
+            .extend(self.nobody_elects(&walk.topology));
         let mut problems = Vec::new();
         for play in &self.playbook.plays {
             if let Err(found) = walk.play(play) {

@@ -64,7 +64,9 @@ fn slots_of_strangers(
     leaving: Option<&String>,
 ) -> Vec<Problem> {
     let members = inventory.group("postgres").iter();
-    let servers = members.clone().filter_map(|name| world.get(name)?.server.answers());
+    let servers = members
+        .clone()
+        .filter_map(|name| world.get(name)?.server.answers());
     let mut primaries = servers.filter(|server| !server.in_recovery);
     let manager = inventory.cluster.manager;
     let slot = |name: &String| manager.slot(name, 0);
@@ -72,7 +74,10 @@ fn slots_of_strangers(
         .chain(leaving)
         .flat_map(|name| [slot(name), slot_of_copy(&slot(name))])
         .collect();
-    let slots = primaries.next().into_iter().flat_map(|server| &server.slots);
+    let slots = primaries
+        .next()
+        .into_iter()
+        .flat_map(|server| &server.slots);
     slots
         .filter(|(slot, _)| !known.contains(slot))
         .filter_map(|(slot, seen)| {

@@ -99,7 +99,11 @@ impl Resource for NodeDeparture {
             .after([name.to_owned()]);
         if let Some(record) = record {
             draft = draft
-                .field(name, format!("{}, node {}", kind(record), record.node_id), None)
+                .field(
+                    name,
+                    format!("{}, node {}", kind(record), record.node_id),
+                    None,
+                )
                 .op(unregister(view, name, record.node_id));
         }
         if view

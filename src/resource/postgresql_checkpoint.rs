@@ -53,7 +53,11 @@ impl Resource for PostgresqlCheckpoint {
         };
         let mut draft = Draft::new(action);
         if let Some((control, server)) = behind(view).filter(|_| self.since_promotion) {
-            draft = draft.field("timeline of the last", control.to_string(), server.to_string());
+            draft = draft.field(
+                "timeline of the last",
+                control.to_string(),
+                server.to_string(),
+            );
         }
         Ok((0..self.times)
             .fold(draft, |draft, _| draft.op(sql(view, "checkpoint")))

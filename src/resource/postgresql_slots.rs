@@ -75,9 +75,10 @@ impl PostgresqlSlots {
             .slots
             .iter()
             .filter(|(name, slot)| {
-                slot.left || Manager::is_of_a_member(name)
-                    && (!slot.active || is_left(name))
-                    && !needed.iter().any(|member| member.slot == **name)
+                slot.left.is_some()
+                    || Manager::is_of_a_member(name)
+                        && (!slot.active || is_left(name))
+                        && !needed.iter().any(|member| member.slot == **name)
             })
             .map(|(name, _)| name.clone())
             .collect()
@@ -157,11 +158,14 @@ impl Resource for PostgresqlSlots {
         }
         let is_active = |slot: &String| {
             let slot = slots.and_then(|slots| slots.get(slot));
-            slot.is_some_and(|slot| slot.active || slot.left)
+            slot.is_some_and(|slot| slot.active || slot.left.is_some())
         };
         let left = gone(view).into_iter();
         let left = left.filter(|member| is_active(&member.slot) && orphaned.contains(&member.slot));
         draft = draft.after(left.map(|member| member.name.clone()));
+        let used = slots.into_iter().flatten();
+        let used = used.filter(|(name, _)| orphaned.contains(name));
+        draft = draft.after(used.filter_map(|(_, slot)| slot.left.clone()));
         for slot in orphaned {
             if is_active(&slot) {
                 draft = draft.op(Op::Wait {

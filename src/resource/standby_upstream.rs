@@ -86,12 +86,28 @@ impl StandbyUpstream {
         let wanted = view.upstream(member);
         let conninfo = seen(server, CONNINFO).and_then(|text| Conninfo::parse(text));
         let own = view.topology.member(view.host);
-        let is_same = |key: &&str| {
-            let keys = conninfo.as_ref();
-            keys.is_some_and(|conninfo| conninfo.get(key) == wanted.get(key))
-        };
-        KEYS.iter().chain(&["user"]).all(is_same)
+        conninfo.is_some_and(|conninfo| KEYS.iter().all(|key| conninfo.get(key) == wanted.get(key)))
             && seen(server, SLOT) == own.map(|own| &own.slot)
+    }
+
+    /// Whether it receives WAL, and not under its name, as its role or by its slot, wherever that is set. Of one that was only
+    /// just started nothing is known yet.
+    fn follows_otherwise(&self, view: &View<'_>, server: &Server) -> bool {
+        let running = |name: &str| server.settings.get(name).map(|setting| &setting.raw);
+        let (Some(upstream), Some(own), Some(conninfo), Some(_)) = (
+            self.upstream(view),
+            view.topology.member(view.host),
+            running(CONNINFO),
+            &server.receiver,
+        ) else {
+            return false;
+        };
+        let (seen, wanted) = (
+            Conninfo::parse(conninfo).unwrap_or_default(),
+            view.upstream(&upstream.name),
+        );
+        let mut keys = KEYS.iter().chain(&["user"]);
+        keys.any(|key| seen.get(key) != wanted.get(key)) || running(SLOT) != Some(&own.slot)
     }
 
     fn upstream<'v>(&self, view: &View<'v>) -> Option<&'v Member> {
@@ -126,15 +142,18 @@ impl Resource for StandbyUpstream {
             return Err(Problem::input(format!("`{member}` is no other member"))
                 .hint("`standby_upstream` names the member that this one follows"));
         }
-        let is_set = self.is_set(view, server);
-        // Of one that was only just started nothing is known yet.
-        if self.settings_only && (is_set || server.receiver.is_none()) {
+        if self.settings_only && !self.follows_otherwise(view, server) {
             return Ok(Verdict::AsDeclared);
         }
+        let is_set = self.is_set(view, server) && !self.settings_only;
         if is_set && self.streams(view, server) {
             return Ok(Verdict::AsDeclared);
         }
         let mut draft = Draft::new(Action::Update).guard(role(view));
+        if let Some(upstream) = self.member.as_ref().filter(|_| self.settings_only) {
+            // Which has the role and the slot by then.
+            draft = draft.after([upstream.clone()]);
+        }
         if !is_set {
             let before =
                 seen(server, CONNINFO).map(|text| Conninfo::parse(text).unwrap_or_default());
@@ -199,12 +218,13 @@ impl Resource for StandbyUpstream {
         let used = receiver.slot.as_ref()?;
         let own = view.topology.member(view.host)?;
         let upstream = self.upstream(view)?;
-        if *used == own.slot || upstream.name != *primary || !streams_from(view.server()?, upstream) {
+        if *used == own.slot || upstream.name != *primary || !streams_from(view.server()?, upstream)
+        {
             return None;
         }
         let mut facts = view.world.get(primary)?.clone();
         let slot = facts.server.answers_mut()?.slots.get_mut(used)?;
-        slot.left = true;
+        slot.left = Some(view.host.to_owned());
         Some(facts)
     }
 
@@ -219,9 +239,14 @@ impl Resource for StandbyUpstream {
             return;
         };
         if let Some(own) = own {
-            server
-                .overrides
-                .extend(overrides(view, &upstream.name, own));
+            let overrides = overrides(view, &upstream.name, own);
+            for (name, value) in &overrides {
+                if let Some(setting) = server.settings.get_mut(name) {
+                    setting.raw.clone_from(value);
+                    setting.value.clone_from(value);
+                }
+            }
+            server.overrides.extend(overrides);
         }
         if server.in_recovery {
             server.receiver = Some(Receiver {

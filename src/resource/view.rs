@@ -98,7 +98,9 @@ impl<'a> View<'a> {
     /// nothing is put there unasked. A new cluster was asked for together with its standbys.
     pub fn is_lost(&self) -> bool {
         let facts = self.facts();
-        let is_registered = self.primary_server().is_some_and(|server| self.is_known_to(server));
+        let is_registered = self
+            .primary_server()
+            .is_some_and(|server| self.is_known_to(server));
         let is_asked = *self.intent == Intent::NewCluster && (self.is_witness() || !is_registered);
         self.topology.node(self.host).is_some()
             && (self.topology.exists || self.is_witness())

@@ -47,7 +47,8 @@ fn failover(
     seen: &BTreeMap<String, Result<Facts, Problem>>,
 ) -> FailoverMode {
     let world = seen.iter();
-    let world = world.filter_map(|(host, facts)| Some((host.clone(), facts.as_ref().ok()?.clone())));
+    let world =
+        world.filter_map(|(host, facts)| Some((host.clone(), facts.as_ref().ok()?.clone())));
     if fails_over(inventory, &world.collect()) {
         FailoverMode::Automatic
     } else {

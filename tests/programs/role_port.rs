@@ -9,7 +9,13 @@ const DOWN: &str = "exit 2";
 
 fn asks(host: &Host, shell: &[&str], how: &str, from: &str, request: &str) -> crate::host::Said {
     host.reset();
-    host.run_with(shell, "role-port", &[how], &[("REMOTE_ADDR", from)], request)
+    host.run_with(
+        shell,
+        "role-port",
+        &[how],
+        &[("REMOTE_ADDR", from)],
+        request,
+    )
 }
 
 #[test]
@@ -18,12 +24,30 @@ fn only_whom_the_inventory_names_is_answered() {
     let host = Host::new();
     host.answer("psql", PRIMARY);
     // 127.0.0.0/8, 172.30.7.11 and 10.1.0.0/16 may.
-    let may = ["127.0.0.1", "172.30.7.11", "::ffff:172.30.7.11", "10.1.0.0", "10.1.255.255"];
-    let may_not = ["172.30.7.12", "10.2.0.0", "10.0.255.255", "::1", "", "8.8.8.8", "fe80::1"];
+    let may = [
+        "127.0.0.1",
+        "172.30.7.11",
+        "::ffff:172.30.7.11",
+        "10.1.0.0",
+        "10.1.255.255",
+    ];
+    let may_not = [
+        "172.30.7.12",
+        "10.2.0.0",
+        "10.0.255.255",
+        "::1",
+        "",
+        "8.8.8.8",
+        "fe80::1",
+    ];
     for shell in SHELLS {
         for from in may {
             let said = asks(&host, shell, "word", from, "");
-            table.same(&format!("{from}, {shell:?}"), said.out, "MASTER\n".to_owned());
+            table.same(
+                &format!("{from}, {shell:?}"),
+                said.out,
+                "MASTER\n".to_owned(),
+            );
         }
         for from in may_not {
             let said = asks(&host, shell, "word", from, "");
@@ -39,10 +63,20 @@ fn a_word_says_what_a_member_is() {
     let mut table = Table::default();
     let host = Host::new();
     for shell in SHELLS {
-        for (server, word) in [(PRIMARY, "MASTER"), (STREAMS, "STANDBY"), (ALONE, "STANDBY"), (DOWN, "DOWN"), ("", "DOWN")] {
+        for (server, word) in [
+            (PRIMARY, "MASTER"),
+            (STREAMS, "STANDBY"),
+            (ALONE, "STANDBY"),
+            (DOWN, "DOWN"),
+            ("", "DOWN"),
+        ] {
             host.answer("psql", server);
             let said = asks(&host, shell, "word", "127.0.0.1", "");
-            table.same(&format!("{server}, {shell:?}"), said.out, format!("{word}\n"));
+            table.same(
+                &format!("{server}, {shell:?}"),
+                said.out,
+                format!("{word}\n"),
+            );
         }
     }
     table.end();
@@ -129,7 +163,11 @@ fn a_request_is_read_whole_and_only_looks_are_answered() {
         }
         // Whoever connects and says nothing is told nothing.
         let said = asks(&host, shell, "http", "127.0.0.1", "");
-        table.check(&format!("nothing, {shell:?}"), said.out.is_empty() && said.code == Some(0), &said);
+        table.check(
+            &format!("nothing, {shell:?}"),
+            said.out.is_empty() && said.code == Some(0),
+            &said,
+        );
     }
     table.end();
 }

@@ -11,7 +11,10 @@ fn install(recipe: &Recipe, host: &str) {
 }
 
 fn append(recipe: &Recipe, host: &str, file: &str, lines: &str) {
-    recipe.on(host, &format!("cat >>/etc/postgresql/15/main/{file} <<'END'\n{lines}\nEND"));
+    recipe.on(
+        host,
+        &format!("cat >>/etc/postgresql/15/main/{file} <<'END'\n{lines}\nEND"),
+    );
 }
 
 pub fn r004(recipe: &Recipe) {
@@ -34,11 +37,17 @@ archive_command = 'test ! -f /archive/%f && cp %p /archive/%f'",
             "host replication replica 0.0.0.0/0 md5
 host all rewind 0.0.0.0/0 md5",
         );
-        recipe.on(host, "mkdir /archive && chown -R postgres:postgres /archive");
+        recipe.on(
+            host,
+            "mkdir /archive && chown -R postgres:postgres /archive",
+        );
         recipe.on(host, "pg_ctlcluster 15 main stop");
         if host == "db1" {
             // “first of all we gonna need to recreate cluster with checksums enabled”.
-            recipe.as_postgres(host, "/usr/lib/postgresql/15/bin/pg_checksums --enable -D /var/lib/postgresql/15/main");
+            recipe.as_postgres(
+                host,
+                "/usr/lib/postgresql/15/bin/pg_checksums --enable -D /var/lib/postgresql/15/main",
+            );
             recipe.on(host, "pg_ctlcluster 15 main start");
         }
     }
@@ -57,7 +66,12 @@ host all rewind 0.0.0.0/0 md5",
         ),
     );
     recipe.on("db2", "pg_ctlcluster 15 main start");
-    recipe.until("db1", "postgres", "select client_addr, state from pg_stat_replication", &format!("{db2}|streaming"));
+    recipe.until(
+        "db1",
+        "postgres",
+        "select client_addr, state from pg_stat_replication",
+        &format!("{db2}|streaming"),
+    );
 }
 
 /// A cluster of repmgr's as a recipe makes it: where things are, and what `repmgr.conf` says beside the least.
@@ -87,11 +101,24 @@ host    repmgr        repmgr      172.16.0.0/12           trust
 host    repmgr        repmgr      10.0.0.0/8              trust";
 
 pub fn repmgr(recipe: &Recipe, built: &Repmgr<'_>) {
-    let Repmgr { nodes, port, conf, data, settings, more, .. } = built;
+    let Repmgr {
+        nodes,
+        port,
+        conf,
+        data,
+        settings,
+        more,
+        ..
+    } = built;
     let primary = (built.host)(recipe, nodes[0]);
     for (index, node) in nodes.iter().enumerate() {
         recipe.on(node, &format!("pg_createcluster -p {port} -d {data} 15 main >/dev/null && systemctl enable --now postgresql >/dev/null 2>&1; pg_ctlcluster 15 main stop 2>/dev/null || :"));
-        append(recipe, node, "postgresql.conf", &format!("listen_addresses = '*'\nshared_preload_libraries = 'repmgr'\n{settings}"));
+        append(
+            recipe,
+            node,
+            "postgresql.conf",
+            &format!("listen_addresses = '*'\nshared_preload_libraries = 'repmgr'\n{settings}"),
+        );
         // Recipe 002 has them in a file of their own.
         recipe.on(node, "printf '%s\\n' 'max_wal_senders = 15' 'max_replication_slots = 15' \"wal_level = 'replica'\" 'hot_standby = on' 'archive_mode = on' \"archive_command = '/bin/true'\" 'wal_keep_size = 8000MB' >/etc/postgresql/15/main/postgresql.replication.conf");
         // Before Debian's own lines.
@@ -106,7 +133,9 @@ pub fn repmgr(recipe: &Recipe, built: &Repmgr<'_>) {
             recipe.as_postgres(node, &format!("createuser -p {port} -s repmgr && createdb -p {port} repmgr -O repmgr && repmgr -f {conf} primary register"));
         } else {
             recipe.on(node, &format!("rm -rf {data}"));
-            let clone = format!("repmgr -h {primary} -p {port} -U repmgr -d repmgr -f {conf} standby clone --fast-checkpoint");
+            let clone = format!(
+                "repmgr -h {primary} -p {port} -U repmgr -d repmgr -f {conf} standby clone --fast-checkpoint"
+            );
             recipe.as_postgres(node, &format!("{clone} --dry-run && {clone}"));
             recipe.on(node, "pg_ctlcluster 15 main start");
             recipe.as_postgres(node, &format!("repmgr -f {conf} standby register"));

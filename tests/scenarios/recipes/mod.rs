@@ -93,7 +93,10 @@ impl Recipe {
     }
 
     pub fn sql(&self, name: &str, database: &str, statement: &str) -> String {
-        let port = self.on(name, "ls -a /var/run/postgresql | sed -n 's/^.s.PGSQL.\\([0-9]*\\)$/\\1/p' | head -n 1");
+        let port = self.on(
+            name,
+            "ls -a /var/run/postgresql | sed -n 's/^.s.PGSQL.\\([0-9]*\\)$/\\1/p' | head -n 1",
+        );
         let command = format!(
             "psql -XAtq -v ON_ERROR_STOP=1 -p {port} -d {database} <<'PGHA_SQL'\n{statement}\nPGHA_SQL"
         );
@@ -102,9 +105,7 @@ impl Recipe {
 
     /// Waits until a statement gives that; for no more than a minute.
     pub fn until(&self, name: &str, database: &str, statement: &str, expected: &str) {
-        crate::failover::until(|| {
-            (self.sql(name, database, statement) == expected).then_some(())
-        });
+        crate::failover::until(|| (self.sql(name, database, statement) == expected).then_some(()));
     }
 
     /// `pgha VERB`, which must succeed; what it printed.

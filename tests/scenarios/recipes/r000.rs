@@ -5,7 +5,12 @@ use super::{Recipe, by_hand};
 const NODES: [&str; 2] = ["node1", "node2"];
 
 fn up() -> Recipe {
-    Recipe::up("recipe-000-port-5433", 2, 0, &[("node1", "192.0.2.11"), ("node2", "192.0.2.12")])
+    Recipe::up(
+        "recipe-000-port-5433",
+        2,
+        0,
+        &[("node1", "192.0.2.11"), ("node2", "192.0.2.12")],
+    )
 }
 
 pub fn from_bare_hosts() {
@@ -31,12 +36,20 @@ pub fn taken_over() {
             repmgrd: "runuser -u postgres -- repmgrd -f /etc/repmgr/repmgr.conf --pid-file /tmp/repmgrd.pid --daemonize",
         },
     );
-    recipe.sql("node1", "postgres", "create table guestbook(x int); insert into guestbook values (7)");
+    recipe.sql(
+        "node1",
+        "postgres",
+        "create table guestbook(x int); insert into guestbook values (7)",
+    );
     recipe.until("node2", "postgres", "select x from guestbook", "7");
     recipe.applied();
     for node in NODES {
         assert_eq!(recipe.sql(node, "postgres", "select x from guestbook"), "7");
-        assert_eq!(recipe.on(node, "pgrep -x repmgrd | wc -l"), "1", "repmgrd on {node}");
+        assert_eq!(
+            recipe.on(node, "pgrep -x repmgrd | wc -l"),
+            "1",
+            "repmgrd on {node}"
+        );
     }
     has_what_the_recipe_makes(&recipe);
     tells_roles(&recipe);
@@ -57,31 +70,60 @@ fn has_what_the_recipe_makes(recipe: &Recipe) {
             assert!(conf.contains(line), "{line} in {conf}");
         }
         assert!(conf.contains("port=5433"), "{conf}");
-        crate::failover::until(|| recipe.try_on(node, "grep -q 'monitoring' /var/log/repmgrd.log").code.eq(&0).then_some(()));
-        recipe.on(node, "logrotate -f /etc/logrotate.d/pgha-repmgr && test -e /var/log/repmgrd.log.1");
+        crate::failover::until(|| {
+            recipe
+                .try_on(node, "grep -q 'monitoring' /var/log/repmgrd.log")
+                .code
+                .eq(&0)
+                .then_some(())
+        });
+        recipe.on(
+            node,
+            "logrotate -f /etc/logrotate.d/pgha-repmgr && test -e /var/log/repmgrd.log.1",
+        );
         recipe.as_postgres(node, "repmgr -f /etc/repmgr.conf cluster show --terse");
         recipe.as_postgres(node, "repmgr -f /etc/repmgr.conf node check --terse");
         recipe.as_postgres(node, "repmgr -f /etc/repmgr.conf node status");
     }
     // pg_hba.conf is the same on all, and loaded.
     let rules = "select md5(string_agg(r::text, '' order by line_number)) from pg_hba_file_rules r";
-    assert_eq!(recipe.sql("node1", "postgres", rules), recipe.sql("node2", "postgres", rules));
-    recipe.until("node1", "repmgr", "select count(*) > 0 from repmgr.monitoring_history", "t");
-    let refused = recipe.try_on("node2", "runuser -u postgres -- psql -p 5433 -c 'create table account(id int)'");
-    assert!(refused.stderr.contains("cannot execute CREATE TABLE in a read-only transaction"), "{refused}");
+    assert_eq!(
+        recipe.sql("node1", "postgres", rules),
+        recipe.sql("node2", "postgres", rules)
+    );
+    recipe.until(
+        "node1",
+        "repmgr",
+        "select count(*) > 0 from repmgr.monitoring_history",
+        "t",
+    );
+    let refused = recipe.try_on(
+        "node2",
+        "runuser -u postgres -- psql -p 5433 -c 'create table account(id int)'",
+    );
+    assert!(
+        refused
+            .stderr
+            .contains("cannot execute CREATE TABLE in a read-only transaction"),
+        "{refused}"
+    );
     let shown = recipe.pgha("status", &[]);
     assert!(shown.contains("automatic failover is off"), "{shown}");
 }
 
 /// A word from a port, with no program on the other side but a connection.
 fn word(recipe: &Recipe, from: &str, of: &str) -> String {
-    let ask = format!("perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => \"{of}:5400\") or die; print <$s>'");
+    let ask = format!(
+        "perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => \"{of}:5400\") or die; print <$s>'"
+    );
     recipe.on(from, &ask)
 }
 
 /// The code of a health check, and its body.
 fn check(recipe: &Recipe, from: &str, of: &str, path: &str) -> String {
-    let ask = format!("perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => \"{of}:8008\") or die; print $s \"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"; print <$s>' | head -n 1 | cut -d ' ' -f 2");
+    let ask = format!(
+        "perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(PeerAddr => \"{of}:8008\") or die; print $s \"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n\"; print <$s>' | head -n 1 | cut -d ' ' -f 2"
+    );
     recipe.on(from, &ask)
 }
 
@@ -93,18 +135,30 @@ fn tells_roles(recipe: &Recipe) {
         for from in NODES {
             let address = recipe.address(node);
             assert_eq!(word(recipe, from, &address), said);
-            for (path, code) in ["/primary", "/replica?lag=16MB", "/health"].into_iter().zip(codes) {
-                assert_eq!(check(recipe, from, &address, path), code, "{path} of {node}");
+            for (path, code) in ["/primary", "/replica?lag=16MB", "/health"]
+                .into_iter()
+                .zip(codes)
+            {
+                assert_eq!(
+                    check(recipe, from, &address, path),
+                    code,
+                    "{path} of {node}"
+                );
             }
         }
         // As the recipe's backup script asks.
         assert_eq!(word(recipe, node, "localhost"), said);
         let runs = "systemctl list-units --plain --no-legend 'pgha-role*@*' | wc -l";
-        assert_eq!(recipe.on(node, runs), "0", "something runs while nobody asks");
+        assert_eq!(
+            recipe.on(node, runs),
+            "0",
+            "something runs while nobody asks"
+        );
     }
     // Who is not named gets no answer: from this machine, which is the network's gateway.
     let ask = format!("exec 3<>/dev/tcp/{}/5400; cat <&3", recipe.address("node1"));
-    let outside = crate::lab::run(std::process::Command::new("timeout").args(["10", "bash", "-c", &ask]));
+    let outside =
+        crate::lab::run(std::process::Command::new("timeout").args(["10", "bash", "-c", &ask]));
     assert_eq!(outside.stdout, "", "{outside}");
 }
 

@@ -7,7 +7,11 @@ const DATA: &str = "/var/lib/postgresql/data";
 const NODES: [&str; 3] = ["pg1", "pg2", "pg3"];
 
 fn up() -> Recipe {
-    let known = [("pg1", "172.7.7.11"), ("pg2", "172.7.7.12"), ("pg3", "172.7.7.13")];
+    let known = [
+        ("pg1", "172.7.7.11"),
+        ("pg2", "172.7.7.12"),
+        ("pg3", "172.7.7.13"),
+    ];
     Recipe::up("recipe-003-three-nodes", 3, 0, &known)
 }
 
@@ -34,13 +38,21 @@ pub fn taken_over() {
             repmgrd: "runuser -u postgres -- repmgrd -f /etc/postgresql/15/main/repmgr.conf -d",
         },
     );
-    recipe.sql("pg1", "postgres", "create table kept(x int); insert into kept values (7)");
+    recipe.sql(
+        "pg1",
+        "postgres",
+        "create table kept(x int); insert into kept values (7)",
+    );
     recipe.until("pg3", "postgres", "select x from kept", "7");
     let system = "select system_identifier from pg_control_system()";
     let before = recipe.sql("pg1", "postgres", system);
     recipe.applied();
     for node in NODES {
-        assert_eq!(recipe.sql(node, "postgres", system), before, "{node} is another cluster");
+        assert_eq!(
+            recipe.sql(node, "postgres", system),
+            before,
+            "{node} is another cluster"
+        );
         assert_eq!(recipe.sql(node, "postgres", "select x from kept"), "7");
         let daemons = "pgrep -x repmgrd | wc -l; systemctl is-active repmgrd";
         assert_eq!(recipe.on(node, daemons), "1\nactive", "repmgrd on {node}");
@@ -54,7 +66,10 @@ fn has_what_the_recipe_makes(recipe: &Recipe) {
         assert_eq!(recipe.sql(node, "postgres", "show data_directory"), DATA);
         let set = "select string_agg(setting, ' ' order by name) from pg_settings
             where name in ('archive_mode', 'archive_command', 'hot_standby', 'listen_addresses', 'wal_level')";
-        assert_eq!(recipe.sql(node, "postgres", set), "/bin/true on on * replica");
+        assert_eq!(
+            recipe.sql(node, "postgres", set),
+            "/bin/true on on * replica"
+        );
         let conf = recipe.on(node, "grep ^failover= /etc/repmgr.conf");
         assert_eq!(conf, "failover='automatic'");
     }
@@ -75,9 +90,9 @@ fn is_shown_clean(recipe: &Recipe) {
 fn fails_over(recipe: &Recipe) {
     recipe.on("pg1", "systemctl stop postgresql");
     let primary = crate::failover::until(|| {
-        ["pg2", "pg3"].into_iter().find(|node| {
-            recipe.sql(node, "postgres", "select pg_is_in_recovery()") == "f"
-        })
+        ["pg2", "pg3"]
+            .into_iter()
+            .find(|node| recipe.sql(node, "postgres", "select pg_is_in_recovery()") == "f")
     });
     let sibling = if primary == "pg2" { "pg3" } else { "pg2" };
     let from = "select status, sender_host from pg_stat_wal_receiver";
