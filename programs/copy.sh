@@ -41,11 +41,11 @@ relink() { # TARGET LINK
 
 # Asks the primary, at $source.
 ask() { # STATEMENT
-  as_postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS="$session" \
+  as_postgres env PGCONNECT_TIMEOUT=10 PGOPTIONS="$peer_session" \
     "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$source" -c "$1"
 }
 
-ask_of() { source="$(conninfo "$1") dbname=$repmgr"; } # NAME
+ask_of() { source="$(conninfo "$1") $login_replication"; } # NAME
 
 # A slot is active for a moment after who used it has ended.
 drop_slot() { # NAME

@@ -65,7 +65,9 @@ are_standbys() { # STANDBY…; $found
 }
 
 # Another member that was asked to be promoted and has not yet been. Who does not answer is none.
+# Without repmgr nobody else asks for promotions.
 being_promoted() {
+  [ "$repmgr" ] || return 0
   while read -r other conninfo; do
     [ "$other" != "$me" ] || continue
     asked=$(as_postgres env PGOPTIONS="$session" timeout 10 "$bin/psql" -XAtqw -d "$conninfo dbname=$repmgr connect_timeout=2" -f "$lib/being-promoted.sql" 2>/dev/null) || :

@@ -202,14 +202,14 @@ rewind() { # NAME
   read_control
   control_segment
   # shellcheck disable=SC2154 # the host's values
-  source="$(conninfo "$1") dbname=$repmgr"
-  ask() { as_postgres env PGOPTIONS="$session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$source" -c "$1"; }
+  source="$(conninfo "$1") $login_rewind"
+  ask() { as_postgres env PGOPTIONS="$peer_session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$source" -c "$1"; }
   mkdir -p "$kept"
   echo "$data" >"$rewinding"
   sync "$rewinding" "$kept"
   scratch=$(mktemp -d)
   # Without it pg_rewind may take the source for one on its old timeline, and leaves data that do not start (before 16).
-  ask checkpoint
+  ask checkpoint 2>/dev/null || await_checkpoint
   lacking=
   until try_rewind; do
     # It looks at the log before it changes anything.
@@ -220,7 +220,7 @@ rewind() { # NAME
   # It starts from the last checkpoint that both have, with what the source still has of the log since then.
   if [ -e "$data/backup_label" ]; then
     needed=$(as_postgres sed -n 's/^START WAL LOCATION: .* (file \([0-9A-F]*\))$/\1/p' "$data/backup_label")
-    while [ "$(ask "select coalesce(min(right(name, 16)) > right('$needed', 16), true) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}\$'")" = t ]; do
+    while [ "$(ask "select coalesce(min(right(name, 16)) > right('$needed', 16), true) from pg_ls_dir('pg_wal', false, false) as name where name ~ '^[0-9A-F]{24}\$'")" = t ]; do
       [ -e "$data/pg_wal/$needed" ] || fetch "$needed" || fail "$1 does not have $needed any more, and it is needed from there on"
       needed=$(segment_after "$needed")
     done
@@ -229,9 +229,19 @@ rewind() { # NAME
   rm -f "$rewinding"
 }
 
+# A role that may make none waits for the one that follows a promotion.
+await_checkpoint() {
+  waited=0
+  until [ "$(ask "select timeline_id = ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int from pg_control_checkpoint()")" = t ]; do
+    waited=$((waited + 1))
+    [ "$waited" -lt 600 ] || fail 'the primary has made no checkpoint since its promotion for 10 minutes'
+    sleep 1
+  done
+}
+
 try_rewind() {
   rm -f "$scratch/well"
-  { as_postgres env PGOPTIONS="$session" "$bin/pg_rewind" --target-pgdata "$data" --source-server "$source" --progress 2>&1 && : >"$scratch/well"; } | tee "$scratch/said"
+  { as_postgres env PGOPTIONS="$peer_session" "$bin/pg_rewind" --target-pgdata "$data" --source-server "$source" --progress 2>&1 && : >"$scratch/well"; } | tee "$scratch/said"
   [ -e "$scratch/well" ]
 }
 
@@ -248,7 +258,7 @@ fetch() { # SEGMENT
   fi
   while read -r other conninfo; do
     [ "$other" != "$me" ] || continue
-    as_postgres env PGOPTIONS="$session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$conninfo dbname=$repmgr connect_timeout=5" \
+    as_postgres env PGOPTIONS="$peer_session" "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -d "$conninfo $login_rewind connect_timeout=5" \
       -c "select encode(pg_read_binary_file('pg_wal/$1'), 'base64')" </dev/null | as_postgres "$0" decode "$fetched" || :
     if is_fetched "$1" "$other"; then return 0; fi
   done <<END

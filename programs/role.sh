@@ -37,6 +37,7 @@ start_again() {
 # The rows in repmgr's table say who is the primary, and who has failed. As repmgr's own switchover leaves them, in one
 # transaction. A witness that followed another would not be asked in an election.
 record() { # FAILED…
+  [ "$repmgr" ] || return 0
   failed=
   for name; do failed="$failed${failed:+
 }$name"; done
@@ -74,10 +75,10 @@ streams_from() { # ADDRESS PORT
     where status = 'streaming' and sender_host = '$1' and sender_port = $2)" 2>/dev/null)" = t ]
 }
 
-# A standby has slots of repmgr's for those who follow it, and none that nobody uses: WAL would pile up in it.
+# A standby has members' slots for those who follow it, and none that nobody uses: WAL would pile up in it.
 drop_slots() {
   sql postgres "select pg_drop_replication_slot(slot_name) from pg_replication_slots
-    where slot_type = 'physical' and slot_name like 'repmgr\_slot\_%' and not active" >/dev/null
+    where slot_type = 'physical' and slot_name ~ '^(repmgr_slot|pgha_member)_' and not active" >/dev/null
 }
 
 # This member finds its place without pgha: whoever is the primary is followed. Others have a turn with the lock.

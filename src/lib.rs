@@ -12,6 +12,7 @@ pub mod facts;
 pub mod inventory;
 #[allow(clippy::disallowed_methods, reason = "starts containers")]
 pub mod lab;
+pub mod manager;
 pub mod plan;
 pub mod playbook;
 pub mod postgres;

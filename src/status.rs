@@ -24,10 +24,22 @@ pub struct Status {
     /// Exactly one primary, every member streaming on its timeline, repmgrd running, every pooler at the primary and not
     /// paused, and no problem.
     pub healthy: bool,
+    pub failover: FailoverMode,
     pub nodes: Vec<Node>,
     pub poolers: Vec<Pooler>,
     /// Sentences; where repmgr's tables or a pooler differ from what PostgreSQL says, they say so.
     pub problems: Vec<String>,
+}
+
+/// Who takes a dead primary's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailoverMode {
+    /// repmgrd promotes a standby.
+    Automatic,
+    /// Nobody, until somebody runs `pgha failover`: two members without a witness, or `cluster_manager: none`.
+    #[default]
+    Manual,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,8 @@
 
 #[path = "programs/answer.rs"]
 mod answer;
+#[path = "programs/archive.rs"]
+mod archive;
 #[path = "programs/asking.rs"]
 mod asking;
 #[path = "programs/contest.rs"]
@@ -29,6 +31,8 @@ mod pooler;
 mod quorum;
 #[path = "programs/rejoin.rs"]
 mod rejoin;
+#[path = "programs/role_port.rs"]
+mod role_port;
 #[path = "programs/switchover.rs"]
 mod switchover;
 #[path = "programs/wal.rs"]

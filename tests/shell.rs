@@ -201,7 +201,10 @@ fn every_session_is_pghas_own() {
                 continue;
             }
             let other = |(file, with, _): &(&str, &str, &str)| *file == name && code.contains(with);
-            if code.contains("PGOPTIONS=\"$session\"") || code.contains("own_psql ") {
+            if code.contains("PGOPTIONS=\"$session\"")
+                || code.contains("PGOPTIONS=\"$peer_session\"")
+                || code.contains("own_psql ")
+            {
                 own += 1;
             } else if OTHER_SESSIONS.iter().any(other) {
                 unused.retain(|exempt| !other(exempt));

@@ -1,6 +1,6 @@
 //! PostgreSQL on a host: its data directory, and the server where it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +174,9 @@ pub struct Role {
     /// What its sessions set, in every database.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// Functions of `pg_catalog` that were granted to it in the database `postgres`, with their arguments' types.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub executes: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -186,6 +189,9 @@ pub struct Slot {
     pub active: bool,
     /// `reserved extended unreserved lost`, from version 13.
     pub wal_status: Option<String>,
+    /// The member that used it, and that a plan lets use another one; nobody when it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
 }
 
 /// A standby, as its upstream sees it.

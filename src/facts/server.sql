@@ -33,6 +33,8 @@ select 'server ' || json_build_object(
       'md5', coalesce(rolpassword like 'md5%', false),
       'settings', (select coalesce(json_object_agg(split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)), '{}')
         from pg_db_role_setting s, unnest(s.setconfig) c where s.setrole = a.oid and s.setdatabase = 0),
+      'executes', (select coalesce(json_agg(p.oid::regprocedure::text), '[]') from pg_proc p, aclexplode(p.proacl) x
+        where p.proacl is not null and p.pronamespace = 'pg_catalog'::regnamespace and x.grantee = a.oid and not a.rolsuper),
       'member_of', (select coalesce(json_agg(g.rolname order by g.rolname), '[]') from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = a.oid)))
       from pg_authid a where rolname !~ '^pg_'),
   'databases', (select json_object_agg(datname, json_build_object('owner', pg_get_userbyid(datdba))) from pg_database),

@@ -16,12 +16,14 @@ pub struct Part {
     pub member: bool,
     pub witness: bool,
     pub pooler: bool,
+    /// Whether nodes are to run repmgrd.
+    pub repmgrd: bool,
 }
 
 impl Part {
     /// The units that act without pgha, and what is not done while one does not run.
     fn units(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let nodes = self.member || self.witness;
+        let nodes = self.repmgrd && (self.member || self.witness);
         [
             (nodes, "repmgrd", "it takes no part in a failover"),
             (

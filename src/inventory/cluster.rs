@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::discreet::hide;
 use super::load::Loaded;
 use super::{Database, User, Way, names};
+use crate::manager::{Manager, slot_of_copy};
 use crate::problem::{Problem, Source, Span, did_you_mean};
 
 /// The groups whose hosts make up the cluster.
@@ -30,6 +31,38 @@ pub struct ClusterVars {
     pub databases: Vec<Database>,
     pub repmgr_database: String,
     pub repmgr_user: String,
+    /// `cluster_manager`
+    pub manager: Manager,
+    /// `cluster_replication_user`
+    pub replication_user: String,
+    /// `cluster_rewind_user`
+    pub rewind_user: String,
+}
+
+impl ClusterVars {
+    /// The role by which members stream from each other.
+    pub fn streams_as(&self) -> &str {
+        match self.manager {
+            Manager::Repmgr => &self.repmgr_user,
+            Manager::None => &self.replication_user,
+        }
+    }
+
+    /// The database in which members ask each other.
+    pub fn asks_in(&self) -> &str {
+        match self.manager {
+            Manager::Repmgr => &self.repmgr_database,
+            Manager::None => "postgres",
+        }
+    }
+
+    /// Whether a role is one by which members log in to each other.
+    pub fn is_of_members(&self, role: &str) -> bool {
+        match self.manager {
+            Manager::Repmgr => role == self.repmgr_user,
+            Manager::None => role == self.replication_user || role == self.rewind_user,
+        }
+    }
 }
 
 /// Compares the hosts of the cluster with each other.
@@ -76,6 +109,9 @@ pub(super) fn check(
         problems.extend(no_member(variable, first, &nodes));
     }
     problems.extend(too_few_to_be_alone(first, nodes.len() + witnesses.len()));
+    if !first.host.variables.cluster_manager.is_repmgr() {
+        problems.extend(without_repmgr(&nodes, &witnesses));
+    }
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -92,6 +128,9 @@ pub(super) fn check(
         databases: shared.postgresql_databases.clone(),
         repmgr_database: shared.repmgr_database.clone(),
         repmgr_user: shared.repmgr_user.clone(),
+        manager: shared.cluster_manager,
+        replication_user: shared.cluster_replication_user.clone(),
+        rewind_user: shared.cluster_rewind_user.clone(),
     })
 }
 
@@ -207,6 +246,64 @@ fn shared_addresses(members: &[&Loaded]) -> Vec<Problem> {
             .at(given.map_or(&second.host.span, |given| &given.node.span))
             .hint("give each host its own `ansible_host`; one host can be in several groups"),
         );
+    }
+    problems
+}
+
+/// What `cluster_manager: none` leaves no use for, and members whose slots would have one name.
+fn without_repmgr(nodes: &[&Loaded], witnesses: &[&Loaded]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = witnesses
+        .iter()
+        .map(|witness| {
+            Problem::input(format!(
+                "`{}` is in the group `witness`, and with `cluster_manager: none` nobody asks a witness",
+                witness.host.name
+            ))
+            .at(&witness.host.span)
+            .hint("take it out of the group, or leave `cluster_manager` to repmgr")
+        })
+        .collect();
+    // Its priority counts in a failover by hand, too.
+    let unused = |name: &&String| name.starts_with("repmgr_") && *name != "repmgr_priority";
+    let given = nodes.iter().find_map(|node| {
+        let name = node.given.keys().find(unused)?;
+        Some((name, &node.given[name]))
+    });
+    problems.extend(given.map(|(name, given)| {
+        Problem::input(format!(
+            "`{name}` means nothing with `cluster_manager: none`"
+        ))
+        .at(&given.key)
+        .hint("remove it, or leave `cluster_manager` to repmgr")
+    }));
+    let slot = |node: &Loaded| Manager::None.slot(&node.host.name, 0);
+    for (index, second) in nodes.iter().enumerate() {
+        let name = &second.host.name;
+        if slot_of_copy(&slot(second)).len() > 63 {
+            problems.push(
+                Problem::input(format!("`{name}` is too long a name for its replication slot"))
+                    .at(&second.host.span)
+                    .hint("call the host otherwise, with at most 46 characters; `ansible_host` has its address"),
+            );
+        }
+        let others = nodes
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != index);
+        for (other, first) in others {
+            let alike = other < index && slot(first) == slot(second);
+            if alike || slot_of_copy(&slot(first)) == slot(second) {
+                problems.push(
+                    Problem::input(format!(
+                        "`{}` and `{name}` would have one replication slot: `{}`",
+                        first.host.name,
+                        slot(second)
+                    ))
+                    .at(&second.host.span)
+                    .hint("call one of them otherwise: a slot's name has lower-case letters, digits and `_`"),
+                );
+            }
+        }
     }
     problems
 }

@@ -100,6 +100,7 @@ impl Inventory {
         Part {
             member: self.is_in(host, "postgres"),
             witness: self.is_in(host, "witness"),
+            repmgrd: self.cluster.manager.is_repmgr(),
             pooler: self.is_in(host, "pgbouncer"),
         }
     }

@@ -65,8 +65,14 @@ pub(super) fn unread(name: &str) -> Option<&'static str> {
 }
 
 /// The variables that must be the same on all hosts of a cluster.
-pub(super) const CLUSTER: [&str; 11] = [
+pub(super) const CLUSTER: [&str; 17] = [
     "cluster_name",
+    "cluster_manager",
+    "cluster_replication_user",
+    "cluster_rewind_user",
+    "cluster_role_port",
+    "cluster_role_http_port",
+    "cluster_role_clients",
     "cluster_initial_primary",
     "cluster_preferred_primary",
     "cluster_isolation_timeout",

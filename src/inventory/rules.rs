@@ -1,5 +1,7 @@
 //! What pgha's variables may hold.
 
+use std::net::IpAddr;
+
 use super::discreet::hide;
 use super::layers::Vars;
 use super::{Database, User, Variables, hba};
@@ -105,6 +107,20 @@ impl Rules<'_> {
                     self.place("postgresql_data_directory"),
                     format!("`{}` cannot be a data directory", path.escape_debug()),
                     "write an absolute path without `.` and `..`",
+                );
+            }
+        }
+        if let Some(path) = &variables.postgresql_archive_directory {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+            let is_plain = path.starts_with('/')
+                && path.len() > 1
+                && path.chars().all(plain)
+                && !path.split('/').any(|part| part == ".." || part == ".");
+            if !is_plain {
+                self.say(
+                    self.place("postgresql_archive_directory"),
+                    format!("`{}` cannot be an archive directory", path.escape_debug()),
+                    "write an absolute path of letters, digits, `.`, `_` and `-`",
                 );
             }
         }
@@ -289,7 +305,12 @@ impl Rules<'_> {
             .postgresql_users
             .iter()
             .any(|user| user.name == *name);
-        if is_users || *name == variables.repmgr_user || name == "postgres" {
+        let has_use = [
+            &variables.repmgr_user,
+            &variables.cluster_replication_user,
+            &variables.cluster_rewind_user,
+        ];
+        if is_users || has_use.contains(&name) || name == "postgres" {
             self.say(
                 self.place("watch_user"),
                 format!(
@@ -301,15 +322,84 @@ impl Rules<'_> {
         }
     }
 
+    /// The ports by which members tell their role.
+    fn role_ports(&mut self, variables: &Variables) {
+        let ports = [
+            ("cluster_role_port", variables.cluster_role_port),
+            ("cluster_role_http_port", variables.cluster_role_http_port),
+        ];
+        let mut taken = vec![variables.postgresql_port, variables.pgbouncer_port];
+        for (variable, port) in ports {
+            let Some(port) = port else { continue };
+            if port == 0 || taken.contains(&port) {
+                self.say(
+                    self.place(variable),
+                    format!("`{variable}` is 0, or another port of the cluster's: `{port}`"),
+                    "choose a port that nothing else has, e.g. 5400, and 8008 for HTTP",
+                );
+            }
+            taken.push(port);
+        }
+        for (index, client) in variables.cluster_role_clients.iter().enumerate() {
+            if let Some(why) = no_client(client) {
+                self.say(
+                    self.item("cluster_role_clients", index, None),
+                    format!("`{}` {why}", client.escape_debug()),
+                    "write an address, an IPv4 network such as `10.0.0.0/24`, or the name of a host",
+                );
+            }
+        }
+    }
+
+    /// Rights are taken away from both: they can be nobody else's, and not each other.
+    fn members_roles(&mut self, variables: &Variables) {
+        if variables.cluster_manager.is_repmgr() {
+            return;
+        }
+        let (replication, rewind) = (
+            &variables.cluster_replication_user,
+            &variables.cluster_rewind_user,
+        );
+        for (variable, name) in [
+            ("cluster_replication_user", replication),
+            ("cluster_rewind_user", rewind),
+        ] {
+            let mut users = variables.postgresql_users.iter();
+            let is_twice = variable == "cluster_rewind_user" && rewind == replication;
+            if is_twice || name == "postgres" || users.any(|user| user.name == *name) {
+                self.say(
+                    self.place(variable),
+                    format!(
+                        "`{variable}` names a role that has another use: `{}`",
+                        name.escape_debug()
+                    ),
+                    "choose a name that no other role has",
+                );
+            }
+        }
+    }
+
     fn others(&mut self, variables: &Variables) {
         for (variable, thing, name) in [
             ("repmgr_database", "database", &variables.repmgr_database),
             ("repmgr_user", "role", &variables.repmgr_user),
             ("watch_user", "role", &variables.watch_user),
+            (
+                "cluster_replication_user",
+                "role",
+                &variables.cluster_replication_user,
+            ),
+            (
+                "cluster_rewind_user",
+                "role",
+                &variables.cluster_rewind_user,
+            ),
         ] {
             self.name(self.place(variable), thing, name);
         }
         self.watch_user(variables);
+        self.members_roles(variables);
+        self.role_ports(variables);
         for (variable, port) in [
             ("postgresql_port", variables.postgresql_port),
             ("pgbouncer_port", variables.pgbouncer_port),
@@ -351,5 +441,24 @@ impl Rules<'_> {
                 "leave it out, and pgha numbers the nodes in the order of the inventory",
             );
         }
+    }
+}
+
+/// Why a text names nobody who could connect; it becomes a line of a file that shells and awk read.
+fn no_client(client: &str) -> Option<&'static str> {
+    let (address, bits) = match client.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (client, None),
+    };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match (address.parse::<IpAddr>(), bits) {
+        (Ok(_), None) => None,
+        (Ok(IpAddr::V4(_)), Some(bits)) => {
+            let bits = bits.parse::<u8>().ok().filter(|bits| *bits <= 32);
+            bits.is_none().then_some("has no mask of 0 to 32 bits")
+        }
+        (Ok(IpAddr::V6(_)), Some(_)) => Some("is an IPv6 network, and only addresses are compared"),
+        (Err(_), None) if !client.is_empty() && client.chars().all(is_name) => None,
+        (Err(_), _) => Some("is neither an address nor a name"),
     }
 }

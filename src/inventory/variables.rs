@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::manager::Manager;
+
 /// The variables of one host. A field's name is the variable's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -18,6 +20,12 @@ pub struct Variables {
     pub cluster_poolers: String,
     /// The group of the witness.
     pub cluster_witness: String,
+    /// What elects a primary and keeps the record of nodes: `repmgr` or `none`.
+    pub cluster_manager: Manager,
+    /// Without repmgr: the role by which standbys stream.
+    pub cluster_replication_user: String,
+    /// Without repmgr: the role by which a former primary is rewound; it may call four functions that read files.
+    pub cluster_rewind_user: String,
     /// The member that is initialised as the primary while there is no cluster. Without it: the first in `postgres`.
     pub cluster_initial_primary: Option<String>,
     /// The member to which `failback` hands the role. Without it: the member that was the primary before.
@@ -25,6 +33,12 @@ pub struct Variables {
     /// Seconds for which a primary may see less than a majority of members and witness (itself counted) before it stops, until it sees
     /// enough again. Without it: it never stops for that.
     pub cluster_isolation_timeout: Option<u32>,
+    /// A port on which each member says `MASTER`, `STANDBY` or `DOWN` to whoever connects.
+    pub cluster_role_port: Option<u16>,
+    /// A port on which each member answers the health checks of Patroni's REST API.
+    pub cluster_role_http_port: Option<u16>,
+    /// Who else than the cluster's own hosts may ask there: addresses, IPv4 networks (`10.0.0.0/24`), names of hosts.
+    pub cluster_role_clients: Vec<String>,
     /// PostgreSQL's major version. Without it: the release's, 13, 15, 17 on Debian 11, 12, 13. Another one needs a package source that
     /// has it, which you add.
     pub postgresql_version: Option<u16>,
@@ -34,6 +48,8 @@ pub struct Variables {
     pub postgresql_data_directory: Option<String>,
     /// `listen_addresses` of PostgreSQL.
     pub postgresql_listen_addresses: String,
+    /// Absolute; a folder of each member's own, or one that all of them share, to which its WAL is archived.
+    pub postgresql_archive_directory: Option<String>,
     /// Settings over those of `templates/postgresql.conf.j2`. Booleans are written as `on` and `off`, everything else as it stands.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub postgresql_settings: BTreeMap<String, String>,
@@ -77,13 +93,20 @@ impl Default for Variables {
             cluster_members: "postgres".to_owned(),
             cluster_poolers: "pgbouncer".to_owned(),
             cluster_witness: "witness".to_owned(),
+            cluster_manager: Manager::default(),
+            cluster_replication_user: "replica".to_owned(),
+            cluster_rewind_user: "rewind".to_owned(),
             cluster_initial_primary: None,
             cluster_preferred_primary: None,
             cluster_isolation_timeout: None,
+            cluster_role_port: None,
+            cluster_role_http_port: None,
+            cluster_role_clients: Vec::new(),
             postgresql_version: None,
             postgresql_port: 5432,
             postgresql_data_directory: None,
             postgresql_listen_addresses: "*".to_owned(),
+            postgresql_archive_directory: None,
             postgresql_settings: BTreeMap::new(),
             postgresql_hba: Vec::new(),
             postgresql_users: Vec::new(),

@@ -55,6 +55,9 @@ impl Declaration<'_> {
         let off = self.switched_off(&world);
         let mut walk = Walk::new(self, world, topology, secrets);
         walk.plan.warnings = off;
+        walk.plan
+            .warnings
+            .extend(self.nobody_elects(&walk.topology));
         let mut problems = Vec::new();
         for play in &self.playbook.plays {
             if let Err(found) = walk.play(play) {
@@ -105,6 +108,17 @@ impl Declaration<'_> {
             })
         })
         .collect()
+    }
+
+    /// Without repmgr nobody takes a dead primary's place by himself.
+    fn nobody_elects(&self, topology: &Topology) -> Option<Warning> {
+        let manager = self.inventory.cluster.manager;
+        (!manager.elects()).then(|| Warning {
+            host: topology.primary.clone(),
+            what: format!(
+                "automatic failover is off (`cluster_manager: {manager}`): where the primary dies, `pgha failover INVENTORY` promotes a standby"
+            ),
+        })
     }
 
     /// What must be asked of each host, for each release that it may turn out to run. Planning on imaginary bare hosts on

@@ -49,7 +49,7 @@ pub fn host(view: &View<'_>) -> Value {
         pause_timeout => view.intent.handover().map(|handover| handover.pause_timeout),
         drain => view.intent.handover().map(|handover| value(&handover.drain)),
         upstreams => value(&view.upstreams()),
-        repmgr_slot => topology.member(host).map(|member| member.slot.clone()),
+        slot => topology.member(host).map(|member| member.slot.clone()),
         pgbouncer_databases => value(&view.pooled(&topology.primary)),
         pgbouncer_databases_at => value(&topology.members.iter().map(|member| (member.name.clone(), view.pooled(&member.name))).collect::<IndexMap<_, _>>()),
         repmgr_node_id => topology.node(host).map(|member| member.node_id),

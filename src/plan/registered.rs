@@ -1,4 +1,4 @@
-//! Who is registered with repmgr, and not in the inventory. Such a node may be promoted, and nobody would look at it; an inventory
+//! Who is a node by the manager's record, and not in the inventory. Such a node may be promoted, and nobody would look at it; an inventory
 //! from before it joined would take away what it needs. So nothing is planned without it: it is put back, or it leaves. Only a
 //! failover goes on, where somebody has made sure that it takes no writes, and has named it.
 
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::Intent;
 use crate::facts::{Facts, NodeRecord, Server};
 use crate::inventory::Inventory;
+use crate::manager::{Manager, slot_of_copy};
 use crate::postgres::conninfo::Conninfo;
 use crate::problem::{Problem, Problems};
 use crate::shell;
@@ -24,21 +25,28 @@ pub fn strangers(
     let leaving = intent.removal().map(|removal| &removal.node);
     let is_declared =
         |name: &String| inventory.is_in(name, "postgres") || inventory.is_in(name, "witness");
-    let nodes = nodes(inventory, world).into_iter();
-    let strangers = nodes.filter(|(name, _)| !is_declared(name));
-    let (named, others): (Vec<_>, Vec<_>) = strangers.partition(|(name, _)| {
+    let strangers: Vec<(String, Problem)> = match inventory.cluster.manager {
+        Manager::Repmgr => nodes(inventory, world)
+            .into_iter()
+            .filter(|(name, _)| !is_declared(name))
+            .filter_map(|(name, node)| {
+                let problem = match at(inventory, node) {
+                    Some(host) => renamed(name, node, host),
+                    None if Some(name) == leaving => return None,
+                    None => stranger(name, node, intent),
+                };
+                Some((name.clone(), problem))
+            })
+            .collect(),
+        Manager::None => slots_of_strangers(inventory, world, leaving),
+    };
+    let (named, others): (Vec<_>, Vec<_>) = strangers.into_iter().partition(|(name, _)| {
         let failover = intent.failover();
         failover.is_some_and(|failover| failover.without.contains(name))
     });
-    let problems: Vec<Problem> = others
-        .into_iter()
-        .filter_map(|(name, node)| match at(inventory, node) {
-            Some(host) => Some(renamed(name, node, host)),
-            None => (Some(name) != leaving).then(|| stranger(name, node, intent)),
-        })
-        .collect();
+    let problems: Vec<Problem> = others.into_iter().map(|(_, problem)| problem).collect();
     match problems.is_empty() {
-        true => Ok(named.into_iter().map(|(name, _)| name.clone()).collect()),
+        true => Ok(named.into_iter().map(|(name, _)| name).collect()),
         false => Err(Problems(problems)),
     }
 }
@@ -58,6 +66,42 @@ pub fn nodes<'w>(
         None => &servers[..],
     };
     servers.iter().flat_map(|server| &server.nodes).collect()
+}
+
+/// Without repmgr the primary's slots are the record.
+fn slots_of_strangers(
+    inventory: &Inventory,
+    world: &BTreeMap<String, Facts>,
+    leaving: Option<&String>,
+) -> Vec<(String, Problem)> {
+    let members = inventory.group("postgres").iter();
+    let servers = members
+        .clone()
+        .filter_map(|name| world.get(name)?.server.answers());
+    let mut primaries = servers.filter(|server| !server.in_recovery);
+    let manager = inventory.cluster.manager;
+    let slot = |name: &String| manager.slot(name, 0);
+    let known: Vec<String> = members
+        .chain(leaving)
+        .flat_map(|name| [slot(name), slot_of_copy(&slot(name))])
+        .collect();
+    let slots = primaries
+        .next()
+        .into_iter()
+        .flat_map(|server| &server.slots);
+    slots
+        .filter(|(slot, _)| !known.contains(slot))
+        .filter_map(|(slot, seen)| {
+            let member = manager.member_of(slot)?;
+            let what = format!("the slot `{slot}` on the primary is a member's that is not in the inventory");
+            let used = if seen.active { "it streams" } else { "nobody uses it" };
+            let problem = Problem::refused(what).because(used).hint(format!(
+                "put it back into the inventory, or let it leave the cluster: `pgha remove INVENTORY {}`",
+                word(member)
+            ));
+            Some((member.to_owned(), problem))
+        })
+        .collect()
 }
 
 /// The name as a shell takes it: what a table holds is anything.

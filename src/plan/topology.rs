@@ -8,6 +8,7 @@ use super::own_server::own_servers;
 use super::{Declaration, Failover, Intent, registered, remains};
 use crate::facts::{DataDirectory, Facts, Path, Server, Unit};
 use crate::inventory::Inventory;
+use crate::postgres::conninfo::Conninfo;
 use crate::problem::{Problem, Problems};
 use crate::words::list;
 
@@ -42,7 +43,7 @@ pub struct Member {
     pub port: u16,
     /// From `repmgr.nodes` if it is registered there, else the inventory's, else the smallest that is free.
     pub node_id: u32,
-    /// Its replication slot on the primary, as repmgr names it.
+    /// Its replication slot on the primary, as the manager names it.
     pub slot: String,
     pub host_keys: Vec<String>,
 }
@@ -100,7 +101,7 @@ impl Topology {
             address: inventory.hosts[name].address(),
             port: inventory.hosts[name].variables.postgresql_port,
             node_id: ids[name],
-            slot: format!("repmgr_slot_{}", ids[name]),
+            slot: inventory.cluster.manager.slot(name, ids[name]),
             host_keys: host_keys(name),
             name: name.clone(),
         };
@@ -117,7 +118,7 @@ impl Topology {
         let candidate = match intent {
             Intent::Handover(handover) => match &handover.candidate {
                 Some(candidate) => Some(candidate.clone()),
-                None => previous(world, &primary)?,
+                None => previous(inventory, world, &primary)?,
             },
             // The primary to be, where none was known.
             _ => replaced.as_ref().map(|replaced| replaced.successor.clone()),
@@ -211,9 +212,8 @@ fn replaced(
     // primary. Not the other way round: a former primary that stands still is not the one that may be taking writes.
     let is_running = |name: &String| servers().any(|(running, _)| running == name);
     let recorded = servers().find_map(|(_, server)| {
-        let mut nodes = server.nodes.iter();
-        let (name, _) = nodes.find(|(_, node)| node.kind == "primary" && node.active)?;
-        Some(name)
+        let name = recorded_primary(inventory, server)?;
+        names.contains(name).then_some(name)
     });
     let recorded = recorded.filter(|name| !is_running(name));
     // One that is there and may be taking writes comes first.
@@ -232,11 +232,38 @@ fn replaced(
     Ok(Some(Replaced { dead, successor }))
 }
 
-/// Who was the primary before `primary`, as repmgr's record of events has it; nobody where there is no cluster yet.
-fn previous(world: &BTreeMap<String, Facts>, primary: &str) -> Result<Option<String>, Problem> {
+/// Who is the primary by what a standby has on record: repmgr's table, or without repmgr whom it follows.
+fn recorded_primary<'a>(inventory: &'a Inventory, server: &'a Server) -> Option<&'a String> {
+    if inventory.cluster.manager.is_repmgr() {
+        let mut nodes = server.nodes.iter();
+        let (name, _) = nodes.find(|(_, node)| node.kind == "primary" && node.active)?;
+        return Some(name);
+    }
+    let followed = Conninfo::parse(&server.settings.get("primary_conninfo")?.raw)?;
+    let mut names = inventory.group("postgres").iter();
+    names.find(|name| {
+        let host = &inventory.hosts[*name];
+        let port = host.variables.postgresql_port.to_string();
+        followed.get("host") == Some(host.address().as_str())
+            && followed.get("port").unwrap_or("5432") == port
+    })
+}
+
+/// Who was the primary before `primary`: as repmgr's record of events has it, or without repmgr the other one of two. Nobody
+/// where there is no cluster yet.
+fn previous(
+    inventory: &Inventory,
+    world: &BTreeMap<String, Facts>,
+    primary: &str,
+) -> Result<Option<String>, Problem> {
     let Some(server) = world.get(primary).and_then(|facts| facts.server.answers()) else {
         return Ok(None);
     };
+    let others = inventory.group("postgres").iter();
+    let others: Vec<&String> = others.filter(|name| *name != primary).collect();
+    if let ([other], false) = (&others[..], inventory.cluster.manager.is_repmgr()) {
+        return Ok(Some((*other).clone()));
+    }
     match &server.previous_primary {
         Some(previous) => Ok(Some(previous.clone())),
         None => Err(Problem::refused(format!(
@@ -411,7 +438,7 @@ pub fn fails_over(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> boo
         })
     };
     let witnesses = inventory.group("witness").iter().filter(registered);
-    members.len() + witnesses.count() >= 3
+    inventory.cluster.manager.elects() && members.len() + witnesses.count() >= 3
 }
 
 /// Every member's data must be the primary's cluster, of one major version.

@@ -3,14 +3,21 @@
 use super::style::{Paint, Tone, clean_line};
 use super::table::{Cell, or_dash, table};
 use crate::size;
-use crate::status::{Node, Pooler, Role, Status};
+use crate::status::{FailoverMode, Node, Pooler, Role, Status};
 use crate::words::count;
 
 /// Members, poolers, and `healthy` or what is wrong.
 pub fn text(status: &Status, colours: bool) -> String {
     let paint = Paint::new(colours);
     let mut out = vec![
-        format!("cluster {}", clean_line(&status.cluster)),
+        format!(
+            "cluster {} ({})",
+            clean_line(&status.cluster),
+            match status.failover {
+                FailoverMode::Automatic => "automatic failover",
+                FailoverMode::Manual => "automatic failover is off",
+            }
+        ),
         String::new(),
     ];
     let header = [

@@ -8,6 +8,7 @@ use super::programs::{COPY, REJOIN};
 use super::repmgrd::{REPMGRD, runs, stand_aside};
 use super::{Draft, View};
 use crate::facts::{Facts, Places, Server};
+use crate::manager::slot_of_copy;
 use crate::plan::{Member, Op, Shown};
 use crate::postgres::conninfo::Conninfo;
 use crate::problem::Problem;
@@ -184,7 +185,7 @@ pub fn replace(view: &View<'_>, draft: Draft, discard: bool) -> Draft {
 /// The slot that keeps what a copy needs while the member's is in use. One that is left over is dropped with those that no
 /// member uses.
 fn slot(member: &Member) -> String {
-    format!("{}_copy", member.slot)
+    slot_of_copy(&member.slot)
 }
 
 /// Under pg_basebackup's own name: under the member's, a synchronous commit could take what the copy has for the member's.

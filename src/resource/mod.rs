@@ -13,6 +13,7 @@ mod failover_gate;
 mod file;
 mod in_force;
 mod known_hosts;
+mod node_departure;
 mod package;
 mod pgbouncer_config;
 mod pgbouncer_login;
@@ -33,7 +34,6 @@ mod postgresql_stop;
 mod primary_fence;
 mod primary_stop;
 mod programs;
-mod repmgr_departure;
 mod repmgr_nodes;
 mod repmgr_registration;
 mod repmgrd;
@@ -219,6 +219,7 @@ kinds! {
     "failover_gate" => failover_gate::FailoverGate,
     "file" => file::Arguments,
     "known_hosts" => known_hosts::KnownHosts,
+    "node_departure" => node_departure::NodeDeparture,
     "package" => package::Package,
     "pgbouncer_config" => pgbouncer_config::PgbouncerConfig,
     "pgbouncer_login" => pgbouncer_login::PgbouncerLogin,
@@ -238,7 +239,6 @@ kinds! {
     "postgresql_stop" => postgresql_stop::PostgresqlStop,
     "primary_fence" => primary_fence::PrimaryFence,
     "primary_stop" => primary_stop::PrimaryStop,
-    "repmgr_departure" => repmgr_departure::RepmgrDeparture,
     "repmgr_nodes" => repmgr_nodes::RepmgrNodes,
     "repmgr_registration" => repmgr_registration::RepmgrRegistration,
     "repmgrd_pause" => repmgrd_pause::RepmgrdPause,

@@ -1,6 +1,6 @@
 //! The resource `postgresql_role`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -35,9 +35,30 @@ pub struct PostgresqlRole {
     /// What its sessions set, whatever the server or a database does. Others of its settings stay.
     #[serde(default)]
     settings: BTreeMap<String, String>,
+    /// Functions of `pg_catalog` that it may call though others may not, e.g. `pg_ls_dir(text,boolean,boolean)`: in the
+    /// database `postgres`. Others that it may call are taken away.
+    #[serde(default)]
+    execute: BTreeSet<String>,
+}
+
+/// Without a newline, a quote or a `;`: it becomes SQL as it is.
+fn is_signature(function: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_,()[] ".contains(c);
+    function.ends_with(')') && function.contains('(') && function.chars().all(plain)
 }
 
 impl PostgresqlRole {
+    fn signatures(&self) -> Result<(), Problem> {
+        match self.execute.iter().find(|function| !is_signature(function)) {
+            None => Ok(()),
+            Some(function) => Err(Problem::input(format!(
+                "`{}` is no function with its arguments' types",
+                function.escape_debug()
+            ))
+            .hint("write for example `pg_stat_file(text,boolean)`")),
+        }
+    }
+
     fn wanted(&self) -> Result<Role, Problem> {
         let mut role = Role {
             login: true,
@@ -138,6 +159,7 @@ impl Resource for PostgresqlRole {
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let wanted = self.wanted()?;
         self.whole_password()?;
+        self.signatures()?;
         let seen = view
             .server()
             .and_then(|server| server.roles.get(&self.name));
@@ -207,6 +229,23 @@ impl Resource for PostgresqlRole {
                     ));
             }
         }
+        let executes = seen.map(|role| &role.executes);
+        let has = |function: &String| executes.is_some_and(|seen| seen.contains(function));
+        for function in self.execute.iter().filter(|function| !has(function)) {
+            let statement = format!("grant execute on function pg_catalog.{function} to {name}");
+            draft = draft
+                .field("may call", None, function.as_str())
+                .op(sql(view, &statement));
+        }
+        for function in executes.into_iter().flatten() {
+            if !self.execute.is_empty() && !self.execute.contains(function) {
+                let statement =
+                    format!("revoke execute on function pg_catalog.{function} from {name}");
+                draft = draft
+                    .field("may call", function.as_str(), None)
+                    .op(sql(view, &statement));
+            }
+        }
         if draft.ops.is_empty() {
             return Ok(Verdict::AsDeclared);
         }
@@ -232,6 +271,10 @@ impl Resource for PostgresqlRole {
         role.settings = seen.settings;
         role.settings.extend(self.settings.clone());
         role.member_of = seen.member_of;
+        role.executes = match self.execute.is_empty() {
+            true => seen.executes,
+            false => self.execute.clone(),
+        };
         for group in &self.member_of {
             if !role.member_of.contains(group) {
                 role.member_of.push(group.clone());

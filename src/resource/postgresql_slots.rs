@@ -10,6 +10,7 @@ use super::postgresql_role::{role, sql};
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, Probe, Slot};
+use crate::manager::Manager;
 use crate::plan::{Action, Member, Op};
 use crate::postgres::ident::quote_literal;
 use crate::problem::Problem;
@@ -58,7 +59,7 @@ impl PostgresqlSlots {
             .collect()
     }
 
-    /// repmgr's own slots that nobody uses and nobody needs. Slots with other names are somebody else's.
+    /// Members' slots that nobody uses and nobody needs. Slots with other names are somebody else's.
     fn orphaned(&self, view: &View<'_>) -> Vec<String> {
         let Some(server) = view.server() else {
             return Vec::new();
@@ -74,9 +75,10 @@ impl PostgresqlSlots {
             .slots
             .iter()
             .filter(|(name, slot)| {
-                name.starts_with("repmgr_slot_")
-                    && (!slot.active || is_left(name))
-                    && !needed.iter().any(|member| member.slot == **name)
+                slot.left.is_some()
+                    || Manager::is_of_a_member(name)
+                        && (!slot.active || is_left(name))
+                        && !needed.iter().any(|member| member.slot == **name)
             })
             .map(|(name, _)| name.clone())
             .collect()
@@ -155,11 +157,15 @@ impl Resource for PostgresqlSlots {
                 .op(sql(view, &create));
         }
         let is_active = |slot: &String| {
-            slots.is_some_and(|slots| slots.get(slot).is_some_and(|slot| slot.active))
+            let slot = slots.and_then(|slots| slots.get(slot));
+            slot.is_some_and(|slot| slot.active || slot.left.is_some())
         };
         let left = gone(view).into_iter();
         let left = left.filter(|member| is_active(&member.slot) && orphaned.contains(&member.slot));
         draft = draft.after(left.map(|member| member.name.clone()));
+        let used = slots.into_iter().flatten();
+        let used = used.filter(|(name, _)| orphaned.contains(name));
+        draft = draft.after(used.filter_map(|(_, slot)| slot.left.clone()));
         for slot in orphaned {
             if is_active(&slot) {
                 draft = draft.op(Op::Wait {

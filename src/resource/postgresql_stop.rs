@@ -70,8 +70,9 @@ impl Resource for PostgresqlStop {
         let mut facts = view.world.get(&view.topology.primary)?.clone();
         let server = facts.server.answers_mut()?;
         server.senders.remove(view.host);
-        let node = server.nodes.get(view.host)?.node_id;
-        if let Some(slot) = server.slots.get_mut(&format!("repmgr_slot_{node}")) {
+        let manager = view.inventory.cluster.manager;
+        let node = server.nodes.get(view.host).map_or(0, |node| node.node_id);
+        if let Some(slot) = server.slots.get_mut(&manager.slot(view.host, node)) {
             slot.active = false;
         }
         Some(facts)

@@ -22,6 +22,10 @@ use crate::problem::Problem;
 pub struct StandbyUpstream {
     /// A member; none: nothing is set.
     member: Option<String>,
+    /// Only of a member that receives WAL, and only where its settings differ: to bring back one that does not receive any is for
+    /// `pgha rejoin`.
+    #[serde(default)]
+    settings_only: bool,
 }
 
 const CONNINFO: &str = "primary_conninfo";
@@ -86,6 +90,26 @@ impl StandbyUpstream {
             && seen(server, SLOT) == own.map(|own| &own.slot)
     }
 
+    /// Whether it receives WAL, and not under its name, as its role or by its slot, wherever that is set. Of one that was only
+    /// just started nothing is known yet.
+    fn follows_otherwise(&self, view: &View<'_>, server: &Server) -> bool {
+        let running = |name: &str| server.settings.get(name).map(|setting| &setting.raw);
+        let (Some(upstream), Some(own), Some(conninfo), Some(_)) = (
+            self.upstream(view),
+            view.topology.member(view.host),
+            running(CONNINFO),
+            &server.receiver,
+        ) else {
+            return false;
+        };
+        let (seen, wanted) = (
+            Conninfo::parse(conninfo).unwrap_or_default(),
+            view.upstream(&upstream.name),
+        );
+        let mut keys = KEYS.iter().chain(&["user"]);
+        keys.any(|key| seen.get(key) != wanted.get(key)) || running(SLOT) != Some(&own.slot)
+    }
+
     fn upstream<'v>(&self, view: &View<'v>) -> Option<&'v Member> {
         view.topology.member(self.member.as_deref()?)
     }
@@ -118,11 +142,18 @@ impl Resource for StandbyUpstream {
             return Err(Problem::input(format!("`{member}` is no other member"))
                 .hint("`standby_upstream` names the member that this one follows"));
         }
-        let is_set = self.is_set(view, server);
+        if self.settings_only && !self.follows_otherwise(view, server) {
+            return Ok(Verdict::AsDeclared);
+        }
+        let is_set = self.is_set(view, server) && !self.settings_only;
         if is_set && self.streams(view, server) {
             return Ok(Verdict::AsDeclared);
         }
         let mut draft = Draft::new(Action::Update).guard(role(view));
+        if let Some(upstream) = self.member.as_ref().filter(|_| self.settings_only) {
+            // Which has the role and the slot by then.
+            draft = draft.after([upstream.clone()]);
+        }
         if !is_set {
             let before =
                 seen(server, CONNINFO).map(|text| Conninfo::parse(text).unwrap_or_default());
@@ -180,6 +211,23 @@ impl Resource for StandbyUpstream {
         Ok(draft.into())
     }
 
+    /// The slot that it had there under another name is used no more.
+    fn at_the_primary(&self, view: &View<'_>) -> Option<Facts> {
+        let primary = &view.topology.primary;
+        let receiver = view.server()?.receiver.as_ref()?;
+        let used = receiver.slot.as_ref()?;
+        let own = view.topology.member(view.host)?;
+        let upstream = self.upstream(view)?;
+        if *used == own.slot || upstream.name != *primary || !streams_from(view.server()?, upstream)
+        {
+            return None;
+        }
+        let mut facts = view.world.get(primary)?.clone();
+        let slot = facts.server.answers_mut()?.slots.get_mut(used)?;
+        slot.left = Some(view.host.to_owned());
+        Some(facts)
+    }
+
     fn settle(&self, view: &View<'_>, facts: &mut Facts) {
         let Some(server) = facts.server.answers_mut() else {
             return;
@@ -191,9 +239,14 @@ impl Resource for StandbyUpstream {
             return;
         };
         if let Some(own) = own {
-            server
-                .overrides
-                .extend(overrides(view, &upstream.name, own));
+            let overrides = overrides(view, &upstream.name, own);
+            for (name, value) in &overrides {
+                if let Some(setting) = server.settings.get_mut(name) {
+                    setting.raw.clone_from(value);
+                    setting.value.clone_from(value);
+                }
+            }
+            server.overrides.extend(overrides);
         }
         if server.in_recovery {
             server.receiver = Some(Receiver {

@@ -114,8 +114,9 @@ impl<'a> View<'a> {
     /// nothing is put there unasked. A new cluster was asked for together with its standbys.
     pub fn is_lost(&self) -> bool {
         let facts = self.facts();
-        let nodes = self.primary_server().map(|server| &server.nodes);
-        let is_registered = nodes.is_some_and(|nodes| nodes.contains_key(self.host));
+        let is_registered = self
+            .primary_server()
+            .is_some_and(|server| self.is_known_to(server));
         let is_asked = *self.intent == Intent::NewCluster && (self.is_witness() || !is_registered);
         self.topology.node(self.host).is_some()
             && (self.topology.exists || self.is_witness())
@@ -123,6 +124,15 @@ impl<'a> View<'a> {
             && facts.server.is_down()
             && configuration(facts).is_some()
             && !is_asked
+    }
+
+    /// Whether this node is one by the manager's record there: repmgr's table, or the slots.
+    fn is_known_to(&self, server: &Server) -> bool {
+        if self.inventory.cluster.manager.is_repmgr() {
+            return server.nodes.contains_key(self.host);
+        }
+        let own = self.topology.node(self.host);
+        own.is_some_and(|own| server.slots.contains_key(&own.slot))
     }
 
     /// The primary's server, as far as the plan has got.
@@ -235,8 +245,8 @@ impl<'a> View<'a> {
         let mut conninfo = Conninfo::default()
             .with("host", node.address.as_str())
             .with("port", node.port.to_string())
-            .with("user", self.inventory.cluster.repmgr_user.as_str())
-            .with("dbname", self.inventory.cluster.repmgr_database.as_str());
+            .with("user", self.inventory.cluster.streams_as())
+            .with("dbname", self.inventory.cluster.asks_in());
         for (key, value) in [
             ("passfile", PASSFILE),
             ("connect_timeout", "2"),

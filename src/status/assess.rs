@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::members::Members;
 use super::words::told;
-use super::{Status, poolers, questions, registration, replication, slots};
+use super::{FailoverMode, Status, poolers, questions, registration, replication, slots};
 use crate::facts::Facts;
 use crate::inventory::Inventory;
+use crate::plan::fails_over;
 use crate::problem::Problem;
 use crate::words::list;
 
@@ -23,17 +24,35 @@ pub fn assess(inventory: &Inventory, seen: &BTreeMap<String, Result<Facts, Probl
     problems.extend(members.problems());
     problems.extend(switched_off(inventory, seen));
     problems.extend(replication::problems(&members, &nodes));
-    problems.extend(registration::problems(inventory, &members, &nodes));
+    if inventory.cluster.manager.is_repmgr() {
+        problems.extend(registration::problems(inventory, &members, &nodes));
+    }
     problems.extend(slots::problems(inventory, &members));
     problems.extend(pending(&members));
     let (poolers, found) = poolers::assess(inventory, seen, &members);
     problems.extend(found);
     Status {
         cluster: inventory.cluster.name.clone(),
+        failover: failover(inventory, seen),
         healthy: problems.is_empty(),
         nodes,
         poolers,
         problems,
+    }
+}
+
+/// What becomes of a primary that dies.
+fn failover(
+    inventory: &Inventory,
+    seen: &BTreeMap<String, Result<Facts, Problem>>,
+) -> FailoverMode {
+    let world = seen.iter();
+    let world =
+        world.filter_map(|(host, facts)| Some((host.clone(), facts.as_ref().ok()?.clone())));
+    if fails_over(inventory, &world.collect()) {
+        FailoverMode::Automatic
+    } else {
+        FailoverMode::Manual
     }
 }
 

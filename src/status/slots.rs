@@ -3,11 +3,9 @@
 use super::members::{Member, Members};
 use super::replication::{Upstream, upstream};
 use crate::inventory::Inventory;
+use crate::manager::Manager;
 
-/// What repmgr's own slots are called.
-const PREFIX: &str = "repmgr_slot_";
-
-/// Slots that are missing, unused, lost, or left over. Those with other names are somebody else's.
+/// Slots that are missing, unused, lost, or left over; also those that are nobody's of the members, while nobody uses them.
 pub fn problems(inventory: &Inventory, members: &Members<'_>) -> Vec<String> {
     let mut problems = Vec::new();
     let needed: Vec<(&Member<'_>, &Member<'_>, String)> = members
@@ -60,9 +58,13 @@ fn slot(inventory: &Inventory, members: &Members<'_>, member: &Member<'_>) -> Op
 }
 
 fn slot_of(inventory: &Inventory, members: &Members<'_>, name: &str) -> Option<String> {
+    let manager = inventory.cluster.manager;
+    if !manager.is_repmgr() {
+        return Some(manager.slot(name, 0));
+    }
     let mut tables = members.primary().into_iter().chain(&members.all);
     let record = tables.find_map(|member| member.server()?.nodes.get(name));
-    let by_id = |id: u32| format!("{PREFIX}{id}");
+    let by_id = |id: u32| manager.slot(name, id);
     match record {
         Some(record) => Some(
             record
@@ -107,12 +109,19 @@ fn orphaned(
                     .iter()
                     .any(|(_, holder, needed)| holder.name == member.name && needed == slot)
             };
-            if slot.starts_with(PREFIX) && !seen.active && !is_needed {
-                problems.push(format!(
+            if seen.active || is_needed {
+                continue;
+            }
+            problems.push(match Manager::is_of_a_member(slot) {
+                true => format!(
                     "the slot `{slot}` on `{}` is orphaned: it keeps WAL for nobody",
                     member.name
-                ));
-            }
+                ),
+                false => format!(
+                    "the slot `{slot}` on `{}` is no member's, and nobody uses it: WAL piles up (hint: `select pg_drop_replication_slot('{slot}')` there, unless somebody comes back for it)",
+                    member.name
+                ),
+            });
         }
     }
     problems

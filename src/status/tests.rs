@@ -114,6 +114,7 @@ fn healthy() -> World {
         let slot_seen = Slot {
             active: true,
             wal_status: Some("reserved".into()),
+            ..Slot::default()
         };
         server.slots.insert(slot.into(), slot_seen);
     }
@@ -407,6 +408,7 @@ fn each_fault_is_told() {
                 "the slot `repmgr_slot_2` of `node2` on `node1` is inactive: WAL piles up until it is used",
                 "the slot `repmgr_slot_3` of `node3` is missing on `node1`: no WAL is kept for it",
                 "the slot `repmgr_slot_9` on `node1` is orphaned: it keeps WAL for nobody",
+                "the slot `somebody_elses` on `node1` is no member's, and nobody uses it: WAL piles up (hint: `select pg_drop_replication_slot('somebody_elses')` there, unless somebody comes back for it)",
                 "the slot `repmgr_slot_1` on `node2` is orphaned: it keeps WAL for nobody",
             ],
         ),

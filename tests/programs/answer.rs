@@ -5,7 +5,13 @@ use crate::host::{Host, SHELLS, Table};
 /// A host whose programs only say that they were called.
 fn host() -> Host {
     let host = Host::new();
-    for program in ["lib/timeline", "lib/standing", "lib/switchover"] {
+    let programs = [
+        "lib/timeline",
+        "lib/standing",
+        "lib/switchover",
+        "pg/15/bin/repmgr",
+    ];
+    for program in programs {
         host.stub(program);
     }
     host
@@ -46,7 +52,18 @@ fn a_bound_key_asks_what_programs_ask_and_nothing_else() {
     let lib = host.path("lib").display().to_string();
     let timeline = format!("{lib}/timeline");
     let decided = |candidate: &str| format!("{lib}/switchover decided {candidate}");
+    let bin = host.path("pg/15/bin").display().to_string();
+    let repmgr = |words: &str| format!("{bin}/repmgr -f /etc/repmgr.conf  {words}");
+    let looks = ["show", "matrix"].map(|look| format!("cluster {look} --csv --terse -L NOTICE"));
     let admitted = [
+        (
+            repmgr(&looks[0]),
+            "repmgr -f /etc/repmgr.conf cluster show --csv --terse -L NOTICE",
+        ),
+        (
+            repmgr(&looks[1]),
+            "repmgr -f /etc/repmgr.conf cluster matrix --csv --terse -L NOTICE",
+        ),
         ("true".to_owned(), ""),
         (timeline.clone(), "timeline"),
         (format!("{lib}/standing"), "standing"),
@@ -72,6 +89,11 @@ fn a_bound_key_asks_what_programs_ask_and_nothing_else() {
         format!("{lib}/switchover take-back"),
         format!("{lib}/rejoin replace x"),
         decided(""),
+        repmgr("standby promote"),
+        repmgr("cluster show"),
+        repmgr(&format!("{};id", looks[0])),
+        format!("{bin}/repmgr -f /tmp/repmgr.conf  {}", looks[0]),
+        format!("/tmp/repmgr -f /etc/repmgr.conf  {}", looks[1]),
     ];
     let candidates = [
         "node2 x",

@@ -1,5 +1,5 @@
 use pgha::render::status::text;
-use pgha::status::{Node, Pooler, Role, Status};
+use pgha::status::{FailoverMode, Node, Pooler, Role, Status};
 
 fn node(name: &str, role: Role, state: &str) -> Node {
     Node {
@@ -16,6 +16,7 @@ fn node(name: &str, role: Role, state: &str) -> Node {
 
 fn healthy() -> Status {
     Status {
+        failover: FailoverMode::Automatic,
         cluster: "main".into(),
         healthy: true,
         nodes: vec![

@@ -19,6 +19,7 @@ mod members;
 mod moment;
 mod plans;
 mod promise;
+mod recipes;
 mod record;
 mod refused;
 mod rejoin;
@@ -76,6 +77,54 @@ const SCENARIOS: &[Scenario] = &[
         Others,
         Always,
         releases::debian_13,
+    ),
+    (
+        "recipe_004_two_nodes_without_repmgr",
+        Others,
+        Always,
+        recipes::r004::from_bare_hosts,
+    ),
+    (
+        "recipe_000_two_nodes_on_port_5433",
+        Others,
+        Whole,
+        recipes::r000::from_bare_hosts,
+    ),
+    (
+        "recipe_000_built_by_hand_is_taken_over",
+        Others,
+        Whole,
+        recipes::r000::taken_over,
+    ),
+    (
+        "recipe_002_three_nodes_and_pgbouncer",
+        Others,
+        Whole,
+        recipes::r002::from_bare_hosts,
+    ),
+    (
+        "recipe_002_built_by_hand_is_taken_over",
+        Others,
+        Whole,
+        recipes::r002::taken_over,
+    ),
+    (
+        "recipe_003_three_nodes_in_a_network",
+        Others,
+        Whole,
+        recipes::r003::from_bare_hosts,
+    ),
+    (
+        "recipe_003_built_by_hand_is_taken_over",
+        Others,
+        Whole,
+        recipes::r003::taken_over,
+    ),
+    (
+        "recipe_004_built_by_hand_is_taken_over",
+        Others,
+        Whole,
+        recipes::r004::taken_over,
     ),
     (
         "bare_hosts_become_a_cluster_as_a_user_with_sudo",

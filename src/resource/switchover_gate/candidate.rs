@@ -132,8 +132,11 @@ fn replay(gate: Gate<'_>, server: &Server) -> Vec<Problem> {
 }
 
 fn priority(gate: Gate<'_>) -> Option<Problem> {
-    let node = gate.primary()?.nodes.get(gate.view.host)?;
-    (node.priority == 0).then(|| {
+    let priority = match gate.has_repmgr() {
+        true => gate.primary()?.nodes.get(gate.view.host)?.priority,
+        false => gate.view.variables().repmgr_priority,
+    };
+    (priority == 0).then(|| {
         Problem::refused("its repmgr priority is 0: it is never to be the primary")
             .hint("choose another member, or give it a `repmgr_priority` and `pgha apply`")
     })

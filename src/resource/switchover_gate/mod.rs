@@ -88,6 +88,10 @@ impl<'a> Gate<'a> {
         self.view.inventory.is_in(self.view.host, "pgbouncer")
     }
 
+    fn has_repmgr(&self) -> bool {
+        self.view.inventory.cluster.manager.is_repmgr()
+    }
+
     fn server(&self) -> Option<&'a Server> {
         self.view.server()
     }

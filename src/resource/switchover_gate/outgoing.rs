@@ -27,7 +27,7 @@ pub fn warnings(gate: Gate<'_>) -> Vec<String> {
 
 fn registered(gate: Gate<'_>) -> Option<Problem> {
     let server = gate.server()?;
-    (!server.nodes.contains_key(gate.view.host)).then(|| {
+    (gate.has_repmgr() && !server.nodes.contains_key(gate.view.host)).then(|| {
         Problem::refused("it is not registered in repmgr")
             .because("`repmgr.nodes` has no such node")
             .hint("`pgha apply` registers it; see `pgha status`")

@@ -33,7 +33,7 @@ fn applications<'a>(gate: Gate<'a>) -> impl Iterator<Item = &'a Session> {
     let sessions = activity.map_or(&[][..], |activity| &activity.sessions);
     sessions
         .iter()
-        .filter(move |session| session.user != cluster.repmgr_user && session.user != *watch)
+        .filter(move |session| !cluster.is_of_members(&session.user) && session.user != *watch)
 }
 
 /// Whether it has come from a pooler, which always takes TCP.

@@ -16,6 +16,9 @@ pub fn refusals(gate: Gate<'_>) -> Vec<Problem> {
 }
 
 fn registered(gate: Gate<'_>) -> Option<Problem> {
+    if !gate.has_repmgr() {
+        return None;
+    }
     let nodes = &gate.primary()?.nodes;
     let problem = match nodes.get(gate.view.host) {
         None => Problem::refused("it is not registered in repmgr").because(format!(
