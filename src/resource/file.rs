@@ -40,7 +40,7 @@ pub enum Validate {
 }
 
 /// Whose configuration a file is: it is refused where that one would not take it.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reader {
     Pgbouncer,

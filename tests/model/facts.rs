@@ -176,6 +176,7 @@ fn server(shape: Shape, state: &State, node: Node) -> Server {
     let held = |standby: Node| Slot {
         active: state.streams(standby, node),
         wal_status: Some("reserved".to_owned()),
+        ..Slot::default()
     };
     let senders = others().filter(|other| state.streams(*other, node));
     let slots = others().filter(|other| !member.signal || state.streams(*other, node));

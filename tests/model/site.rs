@@ -75,15 +75,8 @@ impl Site {
             "cluster_isolation_timeout": 6,
         });
         let text = json!({ "all": { "vars": vars, "children": groups } }).to_string();
-        let inventory = inventory::load(&Sources {
-            inventory: source("inventory.yml", text),
-            group_vars: Vec::new(),
-            host_vars: Vec::new(),
-            extra_vars: Vec::new(),
-            folder: "/".into(),
-            home: None,
-        })
-        .unwrap_or_else(|problems| panic!("{problems}"));
+        let inventory = inventory::load(&Sources::of(source("inventory.yml", text), "/"))
+            .unwrap_or_else(|problems| panic!("{problems}"));
         let mut secrets = inventory.secrets.clone();
         for name in ["pgha_watch", "repmgr", "ssh_private_key", "ssh_public_key"] {
             secrets.insert(name, format!("the {name}"));
