@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lint::lint;
 use super::walk::Walk;
 use super::{Intent, Plan, Topology, Warning};
-use crate::facts::{Facts, Probe, Probes, Release, bare};
+use crate::facts::{Facts, Probe, Probes, Release, bare, marks};
 use crate::inventory::Inventory;
 use crate::playbook::Playbook;
 use crate::problem::{Kind, Problem, Problems};
@@ -144,6 +144,7 @@ impl Declaration<'_> {
                 probes.insert(Probe::Remains);
                 if walk.topology.node(host).is_some() {
                     probes.insert(walk.view(host).cluster_probe());
+                    probes.extend(marks::probes());
                 }
             }
         }

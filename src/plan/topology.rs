@@ -313,24 +313,41 @@ fn primary(
         remains::none(inventory, world, intent)?;
         return Ok((inventory.cluster.initial_primary.clone(), false));
     }
+    // Who remembers that another has taken its place is no primary, whatever its data would make it.
+    let is_out = |name: &String| {
+        let facts = world.get(name);
+        facts.is_some_and(|facts| facts.replaced().is_some() || facts.outvoted().is_some())
+    };
     let stopped: Vec<&(&String, &DataDirectory)> = with_data
         .iter()
         .filter(|(_, data)| data.system_identifier.is_some() && !data.standby_signal)
+        .filter(|(name, _)| !is_out(name))
         .collect();
-    let timelines = with_data.iter().filter_map(|(_, data)| data.timeline);
-    match stopped[..] {
-        [(name, data)] if data.timeline >= timelines.max() => {
+    // A promotion begins a new timeline: whoever is on an older one than another member has been replaced.
+    let newest = with_data.iter().filter_map(|(_, data)| data.timeline).max();
+    let leading: Vec<&String> = stopped
+        .iter()
+        .filter(|(_, data)| data.timeline >= newest)
+        .map(|(name, _)| *name)
+        .collect();
+    match (&leading[..], &stopped[..]) {
+        ([name], _) => {
             about_to_fail_over(inventory, names, world)?;
             Ok(((*name).clone(), true))
         }
-        [(name, _)] => Err(Problem::refused(format!(
+        ([], []) => Err(Problem::refused("no member is a primary, running or stopped").hint(PROMOTE)),
+        ([], [(name, _)]) => Err(Problem::refused(format!(
             "the stopped primary `{name}` is on an older timeline than another member"
         ))
         .hint(PROMOTE)),
-        [] => Err(Problem::refused("no member is a primary, running or stopped").hint(PROMOTE)),
-        _ => Err(Problem::refused(format!(
-            "{} each hold a stopped primary's data",
+        ([], _) => Err(Problem::refused(format!(
+            "the stopped primaries {} are on older timelines than another member",
             list(&stopped.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        ))
+        .hint(PROMOTE)),
+        _ => Err(Problem::refused(format!(
+            "{} each hold a stopped primary's data, on one timeline",
+            list(&leading)
         ))
         .hint(if seen().any(|(_, facts)| facts.server.answers().is_some()) {
             PROMOTE
