@@ -160,7 +160,7 @@ fn what_is_valid_is_counted() {
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
         json,
-        serde_json::json!({"valid": true, "hosts": 4, "plays": 1, "steps": 1})
+        serde_json::json!({"valid": true, "warnings": 0, "hosts": 4, "plays": 1, "steps": 1})
     );
 }
 

@@ -34,15 +34,13 @@ fn source(name: &str) -> Option<Arc<Source>> {
 }
 
 fn load(source: Arc<Source>) -> Result<(), Problems> {
-    let sources = Sources {
-        inventory: source,
-        group_vars: Vec::new(),
-        host_vars: Vec::new(),
-        extra_vars: Vec::new(),
-        folder: PathBuf::from("/inventory"),
-        home: None,
-    };
-    inventory::load(&sources).map(drop)
+    // As with `--strict`, so that what is only a warning is told as well.
+    let warnings = inventory::load(&Sources::of(source, "/inventory"))?.warnings;
+    if warnings.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(warnings))
+    }
 }
 
 /// A problem with its excerpt and hint.

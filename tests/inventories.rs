@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pgha::facts::{Release, bare};
-use pgha::inventory::{self, Inventory, Sources, Way};
+use pgha::inventory::{self, Inventory, Sources, VarsFile, Way};
 use pgha::plan::{Declaration, Intent, Plan};
 use pgha::playbook::{self, Playbook};
 use pgha::problem::Source;
@@ -26,31 +26,26 @@ fn source(path: &Path) -> Option<Arc<Source>> {
     }))
 }
 
-/// The files of variables in one folder, by the group or host that they are for.
-fn variables(folder: &Path) -> Vec<(String, Arc<Source>)> {
+/// The files of variables in one folder.
+fn variables(folder: &Path) -> Vec<VarsFile> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let owner = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
     paths
-        .iter()
-        .map(|path| (owner(path), source(path).expect("it can be read")))
+        .map(|path| VarsFile::new(name(&path), source(&path).expect("it can be read")))
         .collect()
 }
 
 fn load(example: &str) -> Inventory {
     let folder = root("inventories").join(example);
-    inventory::load(&Sources {
-        inventory: source(&folder.join("inventory.yml")).expect("it can be read"),
-        group_vars: variables(&folder.join("group_vars")),
-        host_vars: variables(&folder.join("host_vars")),
-        extra_vars: Vec::new(),
-        folder,
-        home: Some("/home/user".into()),
-    })
-    .unwrap_or_else(|problems| panic!("{example}: {problems}"))
+    let text = source(&folder.join("inventory.yml")).expect("it can be read");
+    let mut sources = Sources::of(text, &folder);
+    sources.origins[0].group_vars = variables(&folder.join("group_vars"));
+    sources.origins[0].host_vars = variables(&folder.join("host_vars"));
+    sources.home = Some("/home/user".into());
+    inventory::load(&sources).unwrap_or_else(|problems| panic!("{example}: {problems}"))
 }
 
 fn site() -> (Playbook, Engine) {

@@ -58,15 +58,8 @@ impl Site {
                 text: text.to_owned(),
             })
         };
-        let inventory = inventory::load(&Sources {
-            inventory: source(text),
-            group_vars: Vec::new(),
-            host_vars: Vec::new(),
-            extra_vars: Vec::new(),
-            folder: "/".into(),
-            home: None,
-        })
-        .expect("the inventory is valid");
+        let inventory =
+            inventory::load(&Sources::of(source(text), "/")).expect("the inventory is valid");
         let playbook = playbook::parse("site.yml", resource::NAMES, &|name| {
             shipped("playbooks", name)
         })

@@ -254,14 +254,10 @@ fn shipped(folder: &str, name: &str) -> Option<Arc<Source>> {
 }
 
 fn inventory() -> Inventory {
-    inventory::load(&Sources {
-        inventory: source("inventory.yml", INVENTORY.to_owned()),
-        group_vars: Vec::new(),
-        host_vars: Vec::new(),
-        extra_vars: Vec::new(),
-        folder: "/".into(),
-        home: None,
-    })
+    inventory::load(&Sources::of(
+        source("inventory.yml", INVENTORY.to_owned()),
+        "/",
+    ))
     .expect("the inventory is valid")
 }
 

@@ -448,14 +448,10 @@ impl Vector {
             } } })
         });
         lay(&mut inventory, json!({ "all": { "vars": given.vars } }));
-        let inventory = inventory::load(&Sources {
-            inventory: source("inventory.yml", inventory.to_string()),
-            group_vars: Vec::new(),
-            host_vars: Vec::new(),
-            extra_vars: Vec::new(),
-            folder: "/".into(),
-            home: None,
-        })
+        let inventory = inventory::load(&Sources::of(
+            source("inventory.yml", inventory.to_string()),
+            "/",
+        ))
         .unwrap_or_else(|problems| panic!("{name}: {problems}"));
         let inventory = match &given.removal {
             Some(removal) => inventory.without(&removal.node),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::clusters;
 use super::interrupt::{self, unless_asked};
 use super::out;
 use super::plan::{Common, Prepared};
@@ -36,8 +37,19 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     } else {
         Mode::ShowAndRun
     };
-    let ended = converge(&arguments.common, kept, mode).await?;
-    Ok(ended.code)
+    let one_only = kept.as_ref().map(|_| "--plan");
+    let one_only = one_only.or(arguments.common.one_only());
+    let inputs = &arguments.common.inputs;
+    clusters::over(
+        inputs,
+        one_only,
+        |_| None,
+        async |inputs| {
+            let common = arguments.common.with(inputs);
+            Ok(converge(&common, kept.clone(), mode).await?.code)
+        },
+    )
+    .await
 }
 
 /// Makes the hosts of an inventory as declared, without showing the plan first; gives the exit code.

@@ -5,18 +5,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
-use crate::inventory::{self, ExtraVar, Inventory, Sources, Way, select};
+use super::origin::origin;
+use crate::inventory::{ExtraVar, Inventory, Reading, Sources, Way, select};
 use crate::playbook::{self, Playbook};
 use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
-use crate::run::secrets;
+use crate::run::{beside, secrets};
 use crate::secret::Secrets;
 use crate::template::{self, Engine};
+use crate::words::count;
 
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
 pub static PROGRAMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/programs");
@@ -28,14 +30,23 @@ const LARGEST: u64 = 1 << 20;
 /// What every verb that reads an inventory takes.
 #[derive(Args, Clone)]
 pub struct Inputs {
-    /// The inventory
+    /// The inventory: a file in YAML, INI or JSON, a program that prints JSON, or a folder of these
     pub inventory: PathBuf,
+    /// Another inventory, laid over the first; may be repeated
+    #[arg(id = "also", long = "inventory", short = 'i', value_name = "INVENTORY")]
+    pub also: Vec<PathBuf>,
     /// Only these hosts: names, groups, globs; `!` excludes
     #[arg(long, short, value_name = "PATTERN")]
     pub limit: Option<String>,
     /// A variable, or `@file` with a YAML map of them; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
     pub extra_vars: Vec<String>,
+    /// Take what is not read, or most likely not meant, for an error: files, variables of other roles, groups that disagree
+    #[arg(long)]
+    pub strict: bool,
+    /// Of several clusters in the inventory this one
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
 }
 
 /// The playbook to use.
@@ -83,15 +94,52 @@ impl Inputs {
     pub fn of(inventory: &Path) -> Self {
         Self {
             inventory: inventory.to_path_buf(),
+            also: Vec::new(),
             limit: None,
             extra_vars: Vec::new(),
+            strict: false,
+            cluster: None,
         }
     }
 
     /// # Errors
     /// Everything that is wrong with the inventory, its variables, key files or secrets.
     pub fn load(&self) -> Result<Loaded, Problems> {
-        let inventory = inventory::load(&self.sources()?)?;
+        let loaded = self.load_silently()?;
+        let warnings = loaded.inventory.warnings.len();
+        static TOLD: Once = Once::new();
+        if warnings > 0 {
+            let warnings = count(warnings, "warning");
+            let tell = || eprintln!("{warnings} about the inventory: `pgha validate` tells");
+            TOLD.call_once(tell);
+        }
+        Ok(loaded)
+    }
+
+    /// Hosts, groups and variables, before anything is asked of pgha's own.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is no inventory.
+    pub fn reading(&self) -> Result<Reading, Problems> {
+        let reading = Reading::read(&self.sources()?)?;
+        self.strictly(&reading.warnings)?;
+        Ok(reading)
+    }
+
+    fn strictly(&self, warnings: &[Problem]) -> Result<(), Problems> {
+        if self.strict && !warnings.is_empty() {
+            return Err(Problems(warnings.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// The same as [`Self::load`], for a verb that tells the warnings itself.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_silently(&self) -> Result<Loaded, Problems> {
+        let inventory = Reading::read(&self.sources()?)?.inventory(self.cluster.as_deref())?;
+        self.strictly(&inventory.warnings)?;
         check_keys(&inventory)?;
         let secrets_path = secrets::path(&self.inventory);
         let mut known = secrets::load(&secrets_path)?;
@@ -113,15 +161,16 @@ impl Inputs {
     }
 
     fn sources(&self) -> Result<Sources, Problem> {
-        let folder = match self.inventory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
+        let named = [&self.inventory].into_iter().chain(&self.also);
+        let origins = named.map(|path| origin(path)).collect::<Result<_, _>>()?;
+        let folder = match (self.inventory.is_dir(), self.inventory.parent()) {
+            (true, _) => self.inventory.as_path(),
+            (false, Some(parent)) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
         };
-        let inventory = read(&self.inventory)?;
         let folder = folder.canonicalize().map_err(|error| {
             Problem::input(format!("`{}` cannot be read", folder.display())).because(error)
         })?;
-        let shown = self.inventory.parent().unwrap_or(Path::new(""));
         let extra_vars = self
             .extra_vars
             .iter()
@@ -134,9 +183,7 @@ impl Inputs {
             })
             .collect::<Result<_, Problem>>()?;
         Ok(Sources {
-            inventory,
-            group_vars: variables(&shown.join("group_vars"))?,
-            host_vars: variables(&shown.join("host_vars"))?,
+            origins,
             extra_vars,
             folder,
             home: std::env::home_dir(),
@@ -144,32 +191,8 @@ impl Inputs {
     }
 }
 
-/// The files in `group_vars` or `host_vars`: `NAME.yml`, `NAME.yaml`, `NAME`, and all of those in a folder `NAME`.
-fn variables(folder: &Path) -> Result<Vec<(String, Arc<Source>)>, Problem> {
-    let mut found = Vec::new();
-    for path in list(folder) {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if name.starts_with('.') || name.ends_with('~') {
-            continue;
-        }
-        if path.is_dir() {
-            for inner in list(&path).into_iter().filter(|inner| is_yaml(inner)) {
-                found.push((name.to_owned(), read(&inner)?));
-            }
-        } else if is_yaml(&path) {
-            let stem = name
-                .strip_suffix(".yml")
-                .or_else(|| name.strip_suffix(".yaml"));
-            found.push((stem.unwrap_or(name).to_owned(), read(&path)?));
-        }
-    }
-    Ok(found)
-}
-
 /// What is in a folder, by name; nothing if there is no such folder.
-fn list(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn list(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -180,15 +203,8 @@ fn list(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn is_yaml(path: &Path) -> bool {
-    path.is_file()
-        && path
-            .extension()
-            .is_none_or(|extension| extension == "yml" || extension == "yaml")
-}
-
 /// Reads one file of the user's.
-fn read(path: &Path) -> Result<Arc<Source>, Problem> {
+pub(super) fn read(path: &Path) -> Result<Arc<Source>, Problem> {
     let shown = path.display();
     let failed = |error: std::io::Error| {
         Problem::input(format!("`{shown}` cannot be read"))
@@ -307,10 +323,7 @@ impl Which {
     /// There is no such playbook, or it is wrong.
     pub fn load(&self, inventory: &Path) -> Result<Instructions, Problems> {
         let (entry, folder) = match (&self.playbook, self.shipped) {
-            (None, Some(shipped)) => (
-                shipped.to_owned(),
-                Some(inventory.with_file_name("playbooks")),
-            ),
+            (None, Some(shipped)) => (shipped.to_owned(), Some(beside(inventory, "playbooks"))),
             (Some(path), _) => {
                 read(path)?;
                 let name = path

@@ -13,6 +13,9 @@ pub struct Manner {
     /// A variable, or `@file` with a YAML map of them; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
     pub extra_vars: Vec<String>,
+    /// Of several clusters in the inventory this one
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
     /// Run the preflight checks and show the steps; change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -34,6 +37,7 @@ impl Manner {
     pub fn common(&self, inventory: &Path, playbook: &'static str) -> Common {
         let mut common = Common::of(inventory);
         common.inputs.extra_vars.clone_from(&self.extra_vars);
+        common.inputs.cluster.clone_from(&self.cluster);
         common.which = Which::shipped(playbook);
         common.json = self.json;
         common.verbose = self.verbose;

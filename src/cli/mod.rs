@@ -1,20 +1,24 @@
 //! The command line: one file per verb.
 
 mod apply;
+mod clusters;
 mod completions;
 mod conninfo;
 mod failover;
 mod interrupt;
+mod inventory;
 mod lab;
 mod load;
 mod log;
 mod man;
 mod manner;
+mod origin;
 mod out;
 mod plan;
 mod playbook;
 mod rejoin;
 mod remove;
+mod script;
 mod status;
 mod switchover;
 mod validate;
@@ -85,6 +89,8 @@ enum Verb {
     Conninfo(conninfo::Arguments),
     /// Check inventory, playbook, templates and programs; reads files only
     Validate(validate::Arguments),
+    /// Show hosts, groups and variables, and where each variable comes from; connects nowhere
+    Inventory(inventory::Arguments),
     /// The playbooks, templates and programs that pgha ships
     #[command(subcommand)]
     Playbook(playbook::Verb),
@@ -126,6 +132,7 @@ pub fn main() -> ExitCode {
             Verb::Log(arguments) => log::run(&arguments),
             Verb::Conninfo(arguments) => conninfo::run(&arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
+            Verb::Inventory(arguments) => inventory::run(&arguments),
             Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
             Verb::Completions(arguments) => completions::run(&arguments),

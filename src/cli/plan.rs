@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::clusters;
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Instructions, Loaded, Which};
 use super::out;
@@ -75,12 +76,28 @@ pub const CHANGES: u8 = 10;
 
 /// Runs the verb; gives the exit code.
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
-    let events = super::listen(arguments.common.verbose);
-    let mut prepared = Prepared::new(&arguments.common)?;
+    let one_only = arguments.output.as_ref().map(|_| "--output");
+    let one_only = one_only.or(arguments.common.one_only());
+    let say = |code: u8| match code {
+        0 => Some("planned"),
+        CHANGES => Some("has changes"),
+        _ => None,
+    };
+    let inputs = &arguments.common.inputs;
+    clusters::over(inputs, one_only, say, async |inputs| {
+        one(&arguments, arguments.common.with(inputs)).await
+    })
+    .await
+}
+
+/// Plans for one cluster.
+async fn one(arguments: &Arguments, common: Common) -> Result<u8, Problems> {
+    let events = super::listen(common.verbose);
+    let mut prepared = Prepared::new(&common)?;
     let (fleet, plan) = unless_asked(prepared.observe(&events, Purpose::Probe)).await?;
     fleet.close().await;
     events.silence();
-    arguments.common.print(&plan, prepared.hosts().len());
+    common.print(&plan, prepared.hosts().len());
     if let Some(path) = &arguments.output {
         write(path, &plan)?;
     }
@@ -107,6 +124,20 @@ impl Common {
             intent: Intent::Converge,
             only_changes: false,
         }
+    }
+
+    /// The same with these inputs.
+    pub fn with(&self, inputs: Inputs) -> Self {
+        Self {
+            inputs,
+            ..self.clone()
+        }
+    }
+
+    /// What of its options is for one cluster.
+    pub fn one_only(&self) -> Option<&'static str> {
+        let json = self.json.then_some("--json");
+        json.or(self.record.as_ref().map(|_| "--record"))
     }
 
     /// The plan on stdout.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::clusters;
 use super::interrupt::unless_asked;
 use super::load::{Inputs, Loaded};
 use super::out;
@@ -38,7 +39,17 @@ pub struct Arguments {
 /// The input is wrong.
 pub async fn run(arguments: &Arguments) -> Result<u8, Problems> {
     let record = arguments.record.as_deref();
-    show_and_keep(&arguments.inputs, arguments.json, arguments.verbose, record).await
+    let one_only = arguments.json.then_some("--json");
+    let one_only = one_only.or(record.map(|_| "--record"));
+    let say = |code: u8| match code {
+        0 => Some("healthy"),
+        1 => Some("not healthy"),
+        _ => None,
+    };
+    clusters::over(&arguments.inputs, one_only, say, async |inputs| {
+        show_and_keep(&inputs, arguments.json, arguments.verbose, record).await
+    })
+    .await
 }
 
 /// Looks, and prints the status on stdout; gives the exit code: 0 healthy, 1 not healthy, 4 a host was unreachable.

@@ -78,9 +78,11 @@ impl How {
 pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let Arguments { inventory, to, how } = arguments;
     let mut common = how.manner.common(&inventory, SWITCHOVER);
-    common.inputs.load()?.member(&to)?;
+    let loaded = common.inputs.load()?;
+    loaded.member(&to)?;
     common.intent = how.handover(Some(to));
-    let unfinished = history::unfinished(&inventory, &HANDOVERS)?;
+    let cluster = &loaded.inventory.cluster.name;
+    let unfinished = history::unfinished(&inventory, cluster, &HANDOVERS)?;
     hand_over(common, unfinished, how.manner.dry_run).await
 }
 
@@ -91,8 +93,9 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
 pub async fn failback(arguments: Failback) -> Result<u8, Problems> {
     let Failback { inventory, how } = arguments;
     let mut common = how.manner.common(&inventory, FAILBACK);
-    let preferred = common.inputs.load()?.inventory.cluster.preferred_primary;
-    let unfinished = history::unfinished(&inventory, &HANDOVERS)?;
+    let cluster = common.inputs.load()?.inventory.cluster;
+    let preferred = cluster.preferred_primary;
+    let unfinished = history::unfinished(&inventory, &cluster.name, &HANDOVERS)?;
     // After the promotion the member “before” is the other one: what was begun is finished, and not turned round.
     let begun = unfinished.as_ref();
     let begun = begun.filter(|past| past.planned("playbook") == Some(FAILBACK));

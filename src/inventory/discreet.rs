@@ -1,6 +1,6 @@
 //! Problems beside passwords: an excerpt of the source would show them.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 /// The problem with its place as text, so that no excerpt is drawn.
 pub(super) fn hide(mut problem: Problem) -> Problem {
@@ -24,4 +24,15 @@ pub(super) fn discreet(problem: Problem) -> Problem {
                 .any(|word| text.contains(word))
     });
     if is_secret { hide(problem) } else { problem }
+}
+
+/// What several hosts share is wrong once; and no excerpt shows a password.
+pub(super) fn unique(problems: Vec<Problem>) -> Problems {
+    let mut found: Vec<Problem> = Vec::new();
+    for problem in problems.into_iter().map(discreet) {
+        if !found.contains(&problem) {
+            found.push(problem);
+        }
+    }
+    Problems(found)
 }

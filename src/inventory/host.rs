@@ -3,7 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::{Connection, Variables};
-use crate::problem::Span;
+use crate::problem::{Problem, Span};
+
+/// Whether a host can be pgha's: its name stands in files, in SQL and in names of files.
+pub(super) fn check_name(name: &str, span: &Span) -> Result<(), Problem> {
+    let is_valid = name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    if is_valid {
+        return Ok(());
+    }
+    let problem =
+        Problem::input(format!("`{}` is no name of a host", name.escape_debug())).at(span);
+    Err(if name.len() > 63 {
+        problem.hint("a name has at most 63 characters; put a long address into `ansible_host`")
+    } else {
+        problem.hint(
+            "a name has letters, digits, `.`, `_` and `-`; put an address or a user into `ansible_host` and `ansible_user`",
+        )
+    })
+}
 
 /// A host of the inventory.
 #[derive(Clone, Debug)]
@@ -23,11 +44,11 @@ pub struct Host {
 }
 
 impl Host {
-    /// Where the other hosts find it: `ansible_host`, else its name.
+    /// Where the other hosts find it: `ansible_ssh_host`, else `ansible_host`, else its name.
     pub fn address(&self) -> String {
-        self.vars
-            .get("ansible_host")
-            .and_then(serde_json::Value::as_str)
+        let given = |name: &str| self.vars.get(name).and_then(serde_json::Value::as_str);
+        given("ansible_ssh_host")
+            .or_else(|| given("ansible_host"))
             .unwrap_or(&self.name)
             .to_owned()
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::tree::Tree;
-use super::{ExtraVar, Sources, names};
+use super::tree::{Notes, Tree};
+use super::{ExtraVar, Sources, VarsFile, files, names};
 use crate::problem::{Problem, Source, Span};
 use crate::yaml::{self, Key, Map, Node, Value};
 
@@ -24,33 +24,23 @@ pub(super) type Vars = IndexMap<String, Given>;
 pub(super) struct Layers<'a> {
     tree: &'a Tree,
     depths: BTreeMap<&'a str, usize>,
-    group_vars: Vec<(&'a str, Map)>,
-    host_vars: Vec<(&'a str, Map)>,
+    /// The files of each inventory that was named: owner and content, in order.
+    group_files: Vec<Vec<(&'a str, Map)>>,
+    host_files: Vec<Vec<(&'a str, Map)>>,
     extra_vars: Vec<Map>,
 }
 
 impl<'a> Layers<'a> {
-    /// Reads the files of variables, and checks the names of all variables.
-    pub fn read(tree: &'a Tree, sources: &'a Sources, problems: &mut Vec<Problem>) -> Self {
-        let mut file = |owner: &'a str, source: &Arc<Source>| {
-            let map = read_file(source).unwrap_or_else(|problem| {
-                problems.push(problem);
-                Map::default()
-            });
-            (owner, map)
-        };
-        let group_vars = sources
-            .group_vars
-            .iter()
-            .filter(|(group, _)| group == "ungrouped" || tree.groups.contains_key(group))
-            .map(|(group, source)| file(group, source))
-            .collect();
-        let host_vars = sources
-            .host_vars
-            .iter()
-            .filter(|(host, _)| tree.hosts.contains_key(host))
-            .map(|(host, source)| file(host, source))
-            .collect();
+    /// Reads the files of variables.
+    pub fn read(tree: &'a Tree, sources: &'a Sources, notes: &mut Notes) -> Self {
+        let groups: Vec<&str> = tree.groups.keys().map(String::as_str).collect();
+        let hosts: Vec<&str> = tree.hosts.keys().map(String::as_str).collect();
+        let mut group_files = Vec::new();
+        let mut host_files = Vec::new();
+        for origin in &sources.origins {
+            group_files.push(owned("group_vars", &origin.group_vars, &groups, notes));
+            host_files.push(owned("host_vars", &origin.host_vars, &hosts, notes));
+        }
         let mut extra_vars = Vec::new();
         for extra in &sources.extra_vars {
             let read = match extra {
@@ -59,52 +49,64 @@ impl<'a> Layers<'a> {
             };
             match read {
                 Ok(map) => extra_vars.push(map),
-                Err(problem) => problems.push(problem),
+                Err(problem) => notes.problems.push(problem),
             }
         }
-        let layers = Self {
+        Self {
             tree,
             depths: tree.depths(),
-            group_vars,
-            host_vars,
+            group_files,
+            host_files,
             extra_vars,
-        };
-        layers.check_names(problems);
-        layers
-    }
-
-    fn check_names(&self, problems: &mut Vec<Problem>) {
-        let inline = self.tree.groups.values().flat_map(|group| &group.vars);
-        let of_hosts = self.tree.hosts.values().flat_map(|host| &host.vars);
-        let in_files = self
-            .group_vars
-            .iter()
-            .chain(&self.host_vars)
-            .map(|(_, map)| map);
-        for map in inline
-            .chain(of_hosts)
-            .chain(in_files)
-            .chain(&self.extra_vars)
-        {
-            problems.extend(map.iter().filter_map(|(key, _)| check_name(key).err()));
         }
     }
 
-    /// Every variable of one host, with the strongest value.
-    pub fn of(&self, host: &str, groups: &[&str], problems: &mut Vec<Problem>) -> Vars {
-        let mut order: Vec<&str> = groups.to_vec();
-        order.sort_by_key(|group| (self.depths.get(group).copied().unwrap_or(1), *group));
+    /// Every variable of one host, with the strongest value, in Ansible's order: what groups have in the inventory itself,
+    /// from `all` down; what they have in files; the host's; `--extra-vars`.
+    pub fn of(&self, host: &str, groups: &[&str], warnings: &mut Vec<Problem>) -> Vars {
+        let mut order: Vec<&str> = groups
+            .iter()
+            .copied()
+            .filter(|name| *name != "all")
+            .collect();
+        order.sort_by_key(|name| {
+            let depth = self.depths.get(name).copied().unwrap_or(1);
+            (
+                depth,
+                self.tree
+                    .groups
+                    .get(*name)
+                    .map_or(1, |group| group.priority),
+                *name,
+            )
+        });
         let mut by_group: IndexMap<String, Vec<(&str, Given)>> = IndexMap::new();
-        for group in order {
-            for (name, given) in self.of_group(group) {
+        let mut candidates = |group: &'a str, map: &Map| {
+            let mut vars = Vars::new();
+            lay(&mut vars, map);
+            for (name, given) in vars {
                 by_group.entry(name).or_default().push((group, given));
+            }
+        };
+        let known = |name: &str| self.tree.groups.get_key_value(name);
+        let inline = ["all"].iter().chain(&order).filter_map(|name| known(name));
+        for (name, group) in inline {
+            group.vars.iter().for_each(|map| candidates(name, map));
+        }
+        for names in [&["all"][..], &order] {
+            for files in &self.group_files {
+                for name in names {
+                    let own = files.iter().filter(|(owner, _)| owner == name);
+                    own.for_each(|(owner, map)| candidates(owner, map));
+                }
             }
         }
         let mut own = Vars::new();
         for vars in &self.tree.hosts[host].vars {
             lay(&mut own, vars);
         }
-        for (_, vars) in self.host_vars.iter().filter(|(name, _)| *name == host) {
+        let in_files = self.host_files.iter().flatten();
+        for (_, vars) in in_files.filter(|(name, _)| *name == host) {
             lay(&mut own, vars);
         }
         for vars in &self.extra_vars {
@@ -113,7 +115,7 @@ impl<'a> Layers<'a> {
         let mut vars = Vars::new();
         for (name, candidates) in by_group {
             if !own.contains_key(&name) && names::is_ours(&name) {
-                problems.extend(self.disagreement(host, &name, &candidates));
+                warnings.extend(self.disagreement(&name, &candidates));
             }
             if let Some((_, given)) = candidates.into_iter().next_back() {
                 vars.insert(name, given);
@@ -123,26 +125,9 @@ impl<'a> Layers<'a> {
         vars
     }
 
-    fn of_group(&self, group: &str) -> Vars {
-        let mut vars = Vars::new();
-        if let Some(group) = self.tree.groups.get(group) {
-            for map in &group.vars {
-                lay(&mut vars, map);
-            }
-        }
-        for (_, map) in self.group_vars.iter().filter(|(name, _)| *name == group) {
-            lay(&mut vars, map);
-        }
-        vars
-    }
-
-    /// Two groups, neither inside the other, that want different things for one host.
-    fn disagreement(
-        &self,
-        host: &str,
-        name: &str,
-        candidates: &[(&str, Given)],
-    ) -> Option<Problem> {
+    /// Two groups, neither inside the other, that want different things for one host: the order of their names decides, which
+    /// nobody means.
+    fn disagreement(&self, name: &str, candidates: &[(&str, Given)]) -> Option<Problem> {
         let groups: BTreeSet<&str> = candidates.iter().map(|(group, _)| *group).collect();
         let has_stronger = |group: &str| {
             self.tree
@@ -150,21 +135,47 @@ impl<'a> Layers<'a> {
                 .iter()
                 .any(|below| *below != group && groups.contains(below))
         };
-        let mut strongest = candidates
+        let (last_group, last) = candidates.last()?;
+        let mut others = candidates
             .iter()
-            .filter(|(group, _)| *group != "all" && !has_stronger(group));
-        let (first_group, first) = strongest.next()?;
-        let (second_group, second) =
-            strongest.find(|(_, other)| other.node.to_json() != first.node.to_json())?;
-        Some(
+            .filter(|(group, _)| *group != "all" && group != last_group && !has_stronger(group));
+        let priority = |name: &str| self.tree.groups.get(name).map_or(1, |group| group.priority);
+        let (group, other) = others.find(|(group, other)| {
+            let is_decided = priority(group) != priority(last_group);
+            !is_decided && other.node.to_json() != last.node.to_json()
+        })?;
+        (!has_stronger(last_group)).then(|| {
             Problem::input(format!(
-                "`{name}` of host `{host}` is set differently by two groups: `{first_group}` at {} and `{second_group}` at {}",
-                first.key, second.key
+                "`{name}` is set differently by two groups that share hosts: `{group}` at {} and `{last_group}` at {}, which holds",
+                other.key, last.key
             ))
-            .at(&second.key)
-            .hint("set it for the host itself, or make one group a child of the other"),
-        )
+            .at(&last.key)
+            .hint("set it for the host itself, make one group a child of the other, or give one an `ansible_group_priority`")
+        })
     }
+}
+
+/// The files of one folder, by whose they are.
+fn owned<'a>(
+    folder: &str,
+    files: &'a [VarsFile],
+    names: &[&'a str],
+    notes: &mut Notes,
+) -> Vec<(&'a str, Map)> {
+    let mut used = BTreeSet::new();
+    let mut owned = Vec::new();
+    for name in names {
+        for file in files::of(name, files) {
+            used.insert(file.path.as_str());
+            let read = file.source.clone().and_then(|source| read_file(&source));
+            match read {
+                Ok(map) => owned.push((*name, map)),
+                Err(problem) => notes.problems.push(problem),
+            }
+        }
+    }
+    files::leftover(folder, files, &used, names, notes);
+    owned
 }
 
 fn lay(vars: &mut Vars, map: &Map) {
@@ -183,7 +194,7 @@ fn read_file(source: &Arc<Source>) -> Result<Map, Problem> {
     if yaml::is_blank(source) {
         return Ok(Map::default());
     }
-    let root = yaml::parse(source)?;
+    let root = yaml::parse_as_ansible(source)?;
     match root.value {
         Value::Map(map) => Ok(map),
         _ => Err(Problem::input(format!(
@@ -221,28 +232,4 @@ fn read_pair(source: &Arc<Source>) -> Result<Map, Problem> {
         },
     };
     Ok(Map(vec![(key, yaml::parse_scalar_at(source, equals + 1)?)]))
-}
-
-fn check_name(key: &Key) -> Result<(), Problem> {
-    let name = key.name.as_str();
-    let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !is_word {
-        return Err(Problem::input(format!(
-            "`{}` is no name of a variable",
-            name.escape_debug()
-        ))
-        .at(&key.span)
-        .hint("a name has letters, digits and `_`, and begins with a letter or `_`"));
-    }
-    if !names::is_reserved(name) || names::is_ours(name) {
-        return Ok(());
-    }
-    let problem = Problem::input(format!("there is no variable `{name}`")).at(&key.span);
-    Err(match names::alike(name) {
-        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
-        None => problem.hint(
-            "settings stand below `postgresql_settings`, `repmgr_settings` and `pgbouncer_settings`; variables of your own need another prefix",
-        ),
-    })
 }

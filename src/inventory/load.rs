@@ -1,13 +1,14 @@
 //! All sources → [`Inventory`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 
-use super::discreet::discreet;
-use super::layers::{Layers, Vars};
-use super::tree::Tree;
-use super::{Host, Inventory, Sources, cluster, names, ssh, typed};
+use super::clusters::Declared;
+use super::discreet::unique;
+use super::host::check_name;
+use super::layers::Vars;
+use super::{Host, Inventory, Reading, Sources, cluster, names, ssh, typed, unknown};
 use crate::problem::{Problem, Problems};
 use crate::secret::Secrets;
 
@@ -25,59 +26,91 @@ pub(super) struct Loaded {
 ///
 /// Everything that is wrong, as far as it can be told together.
 pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
-    let mut problems = Vec::new();
-    let Some(tree) = Tree::read(&sources.inventory, &mut problems) else {
-        return Err(unique(problems));
-    };
-    let layers = Layers::read(&tree, sources, &mut problems);
-    let groups = tree.members();
-    let mut loaded = IndexMap::new();
-    for name in tree.hosts.keys() {
-        let memberships: Vec<&str> = groups
-            .iter()
-            .filter(|(_, members)| members.contains(name))
-            .map(|(group, _)| group.as_str())
-            .collect();
-        let given = layers.of(name, &memberships, &mut problems);
-        if let Some(host) = host(name, &tree, given, sources, &mut problems) {
-            loaded.insert(name.clone(), host);
+    Reading::read(sources)?.inventory(None)
+}
+
+impl Reading {
+    /// One of the clusters that the inventory declares: the one of that name, without a name the only one. Where there are
+    /// several, no host of another one is in it.
+    ///
+    /// # Errors
+    /// There is no such cluster, or something is wrong with pgha's own variables.
+    pub fn inventory(&self, cluster: Option<&str>) -> Result<Inventory, Problems> {
+        let (declared, is_only) = self.one(cluster)?;
+        let mut problems = Vec::new();
+        let mut warnings = self.warnings.clone();
+        let mut told = BTreeSet::new();
+        let mut loaded = IndexMap::new();
+        for (name, given) in &self.vars {
+            if declared.has(name) {
+                unknown::check(given, &mut told, &mut problems, &mut warnings);
+                if let Some(host) = host(name, self, &declared, given.clone(), &mut problems) {
+                    loaded.insert(name.clone(), host);
+                }
+            } else if is_only {
+                let mut why = Vec::new();
+                match host(name, self, &declared, given.clone(), &mut why) {
+                    Some(host) if why.is_empty() => _ = loaded.insert(name.clone(), host),
+                    // It is none of the cluster's, so nothing is asked of it.
+                    _ => warnings.extend(why.into_iter().map(|problem| left_out(name, problem))),
+                }
+            }
         }
-    }
-    if !problems.is_empty() {
-        return Err(unique(problems));
-    }
-    let cluster = match cluster::check(&groups, &loaded, &sources.inventory) {
-        Ok(cluster) => cluster,
-        Err(found) => return Err(unique(found)),
-    };
-    let mut secrets = Secrets::default();
-    for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
-        secrets.insert(role, password);
-    }
-    let hosts = loaded
-        .into_iter()
-        .map(|(name, loaded)| {
-            let mut host = loaded.host;
-            host.vars.insert(
-                "cluster_initial_primary".to_owned(),
-                cluster.initial_primary.clone().into(),
-            );
-            (name, host)
+        // What was not read may be why.
+        let all_of = |mut problems: Vec<Problem>| {
+            problems.extend(self.warnings.iter().cloned());
+            unique(problems)
+        };
+        if !problems.is_empty() {
+            return Err(all_of(problems));
+        }
+        let mut groups = self.groups.clone();
+        for hosts in groups.values_mut() {
+            hosts.retain(|host| loaded.contains_key(host));
+        }
+        for (name, hosts) in declared.groups() {
+            groups.insert(name.to_owned(), hosts.clone());
+        }
+        let cluster = cluster::check(&groups, &loaded, &self.source).map_err(all_of)?;
+        let mut secrets = Secrets::default();
+        let own = loaded.values().filter(|host| declared.has(&host.host.name));
+        for (role, password) in own.flat_map(|host| &host.passwords) {
+            secrets.insert(role, password);
+        }
+        let hosts = loaded
+            .into_iter()
+            .map(|(name, loaded)| {
+                let mut host = loaded.host;
+                host.vars.insert(
+                    "cluster_initial_primary".to_owned(),
+                    cluster.initial_primary.clone().into(),
+                );
+                (name, host)
+            })
+            .collect();
+        Ok(Inventory {
+            cluster,
+            hosts,
+            groups,
+            secrets,
+            warnings: unique(warnings).0,
         })
-        .collect();
-    Ok(Inventory {
-        cluster,
-        hosts,
-        groups,
-        secrets,
-    })
+    }
+}
+
+fn left_out(host: &str, problem: Problem) -> Problem {
+    let what = format!(
+        "`{host}`, which is in no cluster, is left out: {}",
+        problem.what
+    );
+    Problem { what, ..problem }
 }
 
 fn host(
     name: &str,
-    tree: &Tree,
+    reading: &Reading,
+    declared: &Declared,
     given: Vars,
-    sources: &Sources,
     problems: &mut Vec<Problem>,
 ) -> Option<Loaded> {
     for (variable, given) in &given {
@@ -85,9 +118,13 @@ fn host(
             problems.extend(typed::literal(&given.node).err());
         }
     }
-    let reached = ssh::read(name, &given, sources, problems);
+    problems.extend(check_name(name, &reading.tree.hosts[name].span).err());
+    let reached = ssh::read(name, &given, reading, problems);
     let typed = typed::read(&given, problems);
-    let (reached, typed) = (reached?, typed?);
+    let (reached, mut typed) = (reached?, typed?);
+    if declared.has(name) {
+        typed.variables.cluster_name.clone_from(&declared.name);
+    }
     let mut vars = typed::to_json(&typed.variables);
     for (variable, given) in &given {
         if !names::is_pgha(variable) && !names::is_ansible_password(variable) {
@@ -101,7 +138,7 @@ fn host(
     Some(Loaded {
         host: Host {
             name: name.to_owned(),
-            span: tree.hosts[name].span.clone(),
+            span: reading.tree.hosts[name].span.clone(),
             connection: reached.connection,
             variables: typed.variables,
             vars,
@@ -111,15 +148,4 @@ fn host(
         given,
         passwords: typed.passwords,
     })
-}
-
-/// What several hosts share is wrong once; and no excerpt shows a password.
-fn unique(problems: Vec<Problem>) -> Problems {
-    let mut found: Vec<Problem> = Vec::new();
-    for problem in problems.into_iter().map(discreet) {
-        if !found.contains(&problem) {
-            found.push(problem);
-        }
-    }
-    Problems(found)
 }

@@ -1,13 +1,22 @@
 //! Hosts, groups and variables, in the shape that Ansible users know. It never says who is primary.
 
 mod cluster;
+mod clusters;
 mod connection;
 mod discreet;
+mod files;
+mod form;
 mod hba;
 mod host;
+mod ini;
 mod layers;
+mod listed;
+mod listing;
 mod load;
 mod names;
+mod pattern;
+mod python;
+mod reading;
 mod rules;
 mod schema;
 mod select;
@@ -16,7 +25,10 @@ mod ssh;
 mod ssh_args;
 mod tree;
 mod typed;
+mod unknown;
 mod variables;
+mod words;
+mod yaml_groups;
 
 use std::collections::BTreeMap;
 
@@ -24,14 +36,17 @@ use indexmap::IndexMap;
 
 pub use cluster::ClusterVars;
 pub use connection::{Connection, Way};
+pub use form::{Form, form};
 pub use host::Host;
 pub use load::load;
 pub use schema::schema;
+pub use reading::{Reading, Variable};
 pub use select::select;
-pub use sources::{ExtraVar, Sources};
+pub use sources::{ExtraVar, Origin, Sources, Text, VarsFile};
 pub use variables::{Database, User, Variables};
 
 use crate::facts::Part;
+use crate::problem::Problem;
 use crate::secret::Secrets;
 
 /// Everything that the user declared about hosts.
@@ -45,6 +60,8 @@ pub struct Inventory {
     pub groups: BTreeMap<String, Vec<String>>,
     /// The passwords that the user gave, by role.
     pub secrets: Secrets,
+    /// What is not read, or most likely not meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl Inventory {

@@ -3,9 +3,8 @@
 use std::sync::LazyLock;
 
 use super::Variables;
-use crate::problem::did_you_mean;
 
-/// Variables that begin like this are pgha's, or misspelt.
+/// Variables that begin like this are pgha's, misspelt, or another role's.
 const PREFIXES: [&str; 5] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_", "watch_"];
 
 /// The variables that say how a host is reached.
@@ -72,15 +71,17 @@ pub(super) fn is_ours(name: &str) -> bool {
     is_connection(name) || is_pgha(name)
 }
 
+/// Whether a variable of that name is pgha's, or looks as if it were.
 pub(super) fn is_reserved(name: &str) -> bool {
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    !prefix(name).is_empty()
 }
 
-/// The variable that a misspelt one most likely meant. All of one prefix look alike, so the rest must.
-pub(super) fn alike(name: &str) -> Option<String> {
-    let prefix = PREFIXES.iter().find(|prefix| name.starts_with(**prefix))?;
-    let rests = pgha().iter().filter_map(|known| known.strip_prefix(prefix));
-    did_you_mean(&name[prefix.len()..], rests).map(|rest| format!("{prefix}{rest}"))
+/// The beginning by which it looks like pgha's; nothing if it does not.
+pub(super) fn prefix(name: &str) -> &'static str {
+    let mut prefixes = PREFIXES.into_iter();
+    prefixes
+        .find(|prefix| name.starts_with(prefix))
+        .unwrap_or_default()
 }
 
 /// Whether Ansible keeps a password in a variable of that name.

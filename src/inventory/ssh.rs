@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::layers::{Given, Vars};
 use super::ssh_args;
-use super::{Connection, Sources, Way};
+use super::{Connection, Reading, Way};
 use crate::problem::{Problem, Problems, Span, did_you_mean};
 use crate::yaml;
 
@@ -20,20 +20,20 @@ pub(super) struct Reached {
 pub(super) fn read(
     name: &str,
     vars: &Vars,
-    sources: &Sources,
+    reading: &Reading,
     problems: &mut Vec<Problem>,
 ) -> Option<Reached> {
     let before = problems.len();
     let mut reader = Reader {
         vars,
-        sources,
+        reading,
         problems,
     };
     let become_user = reader.become_user();
     let way = reader.way();
-    let address = reader.word(&["ansible_host", "ansible_ssh_host"]);
+    let address = reader.word(&["ansible_ssh_host", "ansible_host"]);
     let port = reader.port();
-    let user = reader.word(&["ansible_user", "ansible_ssh_user"]);
+    let user = reader.word(&["ansible_ssh_user", "ansible_user"]);
     let key = reader.key();
     let options = reader.options();
     if problems.len() > before {
@@ -59,7 +59,7 @@ pub(super) fn read(
 
 struct Reader<'a> {
     vars: &'a Vars,
-    sources: &'a Sources,
+    reading: &'a Reading,
     problems: &'a mut Vec<Problem>,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
                     "`{}` is no {}",
                     text.escape_debug(),
                     match names[0] {
-                        "ansible_host" => "address of a host",
+                        "ansible_ssh_host" => "address of a host",
                         _ => "name of a user",
                     }
                 ))
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
     }
 
     fn port(&mut self) -> Option<u16> {
-        let (port, given) = self.decode::<u16>(&["ansible_port", "ansible_ssh_port"])?;
+        let (port, given) = self.decode::<u16>(&["ansible_ssh_port", "ansible_port"])?;
         if port == 0 {
             self.problems.push(
                 Problem::input("a port is a number from 1 to 65535, found `0`")
@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
     }
 
     fn absolute(&self, text: &str) -> Result<PathBuf, Problem> {
-        ssh_args::absolute(text, &self.sources.folder, self.sources.home.as_deref())
+        ssh_args::absolute(text, &self.reading.folder, self.reading.home.as_deref())
     }
 
     fn options(&mut self) -> Vec<(String, String)> {

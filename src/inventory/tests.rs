@@ -12,14 +12,9 @@ fn source(name: &str, text: &str) -> Arc<Source> {
 }
 
 fn sources(text: &str) -> Sources {
-    Sources {
-        inventory: source("hosts.yml", text),
-        group_vars: Vec::new(),
-        host_vars: Vec::new(),
-        extra_vars: Vec::new(),
-        folder: PathBuf::from("/inv"),
-        home: Some(PathBuf::from("/home/me")),
-    }
+    let mut sources = Sources::of(source("hosts.yml", text), "/inv");
+    sources.home = Some(PathBuf::from("/home/me"));
+    sources
 }
 
 fn read(sources: &Sources) -> Inventory {
@@ -109,22 +104,14 @@ fn layers_win_in_order() {
     let mut given = sources(
         "all: {vars: {x: all, y: all, z: all}, children: {postgres: {vars: {x: inline, y: inline}, hosts: {n: {w: host}}}}}",
     );
-    given.group_vars = vec![
-        (
-            "all".into(),
-            source("group_vars/all.yml", "z: file\nw: file\n"),
-        ),
-        (
-            "postgres".into(),
-            source("group_vars/postgres.yml", "x: file\nv: file\n"),
-        ),
-        ("nobody".into(), source("group_vars/nobody.yml", "[")),
-        (
-            "all".into(),
-            source("group_vars/all/empty.yml", "---\n# nothing\n"),
-        ),
+    let file = |path: &str, text: &str| VarsFile::new(path, source(path, text));
+    given.origins[0].group_vars = vec![
+        file("all/a.yml", "z: file\nw: file\n"),
+        file("all/empty.yml", "---\n# nothing\n"),
+        file("postgres.yml", "x: file\nv: file\n"),
+        file("nobody.yml", "["),
     ];
-    given.host_vars = vec![("n".into(), source("host_vars/n.yml", "v: host\nu: host\n"))];
+    given.origins[0].host_vars = vec![file("n.yml", "v: host\nu: host\n")];
     given.extra_vars = vec![
         ExtraVar::Pair(source("<--extra-vars>", "u=extra")),
         ExtraVar::File(source("extra.yml", "t: extra\n")),
@@ -149,8 +136,8 @@ fn layers_win_in_order() {
 fn passwords_leave_the_variables() {
     let mut given =
         sources("all: {children: {postgres: {hosts: {n: {ansible_become_password: s3cret}}}}}");
-    given.group_vars = vec![(
-        "all".into(),
+    given.origins[0].group_vars = vec![VarsFile::new(
+        "all.yml",
         source(
             "group_vars/all.yml",
             "postgresql_users:\n  - {name: 'a\"b c', password: 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
@@ -182,18 +169,24 @@ fn a_password_is_not_shown_by_its_problem() {
 }
 
 #[test]
-fn groups_that_disagree_are_refused_unless_the_host_decides() {
-    let text = |host: &str| {
+fn groups_that_disagree_are_told_unless_the_host_or_a_priority_decides() {
+    let text = |host: &str, b: &str| {
         format!(
-            "all: {{children: {{postgres: {{hosts: {{n: {host}}}}}, a: {{vars: {{postgresql_port: 1, mine: 1}}, hosts: {{n: }}}}, b: {{vars: {{postgresql_port: 2, mine: 2}}, hosts: {{n: }}}}}}}}"
+            "all: {{children: {{postgres: {{hosts: {{n: {host}}}}}, a: {{vars: {{postgresql_port: 1, mine: 1}}, hosts: {{n: }}}}, b: {{vars: {{postgresql_port: 2, mine: 2{b}}}, hosts: {{n: }}}}}}}}"
         )
     };
-    let problems = load(&sources(&text("{}"))).unwrap_err();
-    assert_eq!(problems.0.len(), 1, "{problems}");
-    assert!(problems.to_string().contains("`a` at hosts.yml:1:"));
-    let inventory = read(&sources(&text("{postgresql_port: 3}")));
+    let inventory = read(&sources(&text("{}", "")));
+    assert_eq!(inventory.warnings.len(), 1, "{:?}", inventory.warnings);
+    let told = inventory.warnings[0].to_string();
+    assert!(told.contains("`a` at hosts.yml:1:"), "{told}");
+    assert_eq!(inventory.hosts["n"].variables.postgresql_port, 2);
+    let inventory = read(&sources(&text("{postgresql_port: 3}", "")));
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 3);
     assert_eq!(inventory.hosts["n"].vars["mine"], 2);
+    assert_eq!(inventory.warnings, []);
+    let inventory = read(&sources(&text("{}", ", ansible_group_priority: 0")));
+    assert_eq!(inventory.hosts["n"].variables.postgresql_port, 1);
+    assert_eq!(inventory.warnings, []);
 }
 
 #[test]
@@ -251,4 +244,108 @@ fn a_large_inventory_is_read_in_reasonable_time() {
     let begin = std::time::Instant::now();
     assert_eq!(read(&sources(&text)).hosts.len(), 300);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn the_variables_of_the_ssh_plugin_go_first() {
+    let inventory = read(&sources(
+        "all: {vars: {ansible_user: deploy, ansible_port: 22, ansible_host: 10.0.0.9}, children: {postgres: {hosts: {n: {ansible_ssh_user: root, ansible_ssh_port: 2222, ansible_ssh_host: 10.0.0.1}}}}}",
+    ));
+    let node = &inventory.hosts["n"];
+    let Way::Ssh {
+        address,
+        port,
+        user,
+        ..
+    } = &node.connection.way
+    else {
+        panic!("not ssh");
+    };
+    assert_eq!((address.as_str(), *port), ("10.0.0.1", Some(2222)));
+    assert_eq!(user.as_deref(), Some("root"));
+    assert_eq!(node.address(), "10.0.0.1");
+}
+
+/// As in an inventory of pigsty's: a group per cluster, whose members are poolers too.
+const SEVERAL: &str = r#"
+all:
+  children:
+    monitoring: {hosts: {watch: {ansible_connection: winrm}}}
+    pg-one:
+      vars: {cluster_members: pg-one, cluster_poolers: pg-one}
+      hosts: {a1: {ansible_host: 10.0.0.1}, a2: {ansible_host: 10.0.0.2}}
+    pg-two:
+      vars: {cluster_members: pg-two, cluster_name: second, postgresql_port: 5433}
+      hosts: {b1: {ansible_host: 10.0.1.1}, b2: {ansible_host: 10.0.1.2}}
+    pgbouncer:
+      hosts: {p: {ansible_host: 10.0.1.3, cluster_members: pg-two, cluster_name: second}}
+"#;
+
+#[test]
+fn an_inventory_may_have_several_clusters() {
+    let reading = Reading::read(&sources(SEVERAL)).unwrap();
+    assert_eq!(reading.clusters(), ["pg-one", "second"]);
+    let one = reading.inventory(Some("pg-one")).unwrap();
+    assert_eq!(one.cluster.name, "pg-one");
+    assert_eq!(one.group("postgres"), ["a1", "a2"]);
+    assert_eq!(one.group("pgbouncer"), ["a1", "a2"]);
+    assert_eq!(one.hosts.len(), 2);
+    let two = reading.inventory(Some("second")).unwrap();
+    assert_eq!(two.group("postgres"), ["b1", "b2"]);
+    assert_eq!(two.group("pgbouncer"), ["p"]);
+    assert_eq!(two.group("all").len(), 3);
+    assert_eq!(two.hosts["b1"].vars["cluster_name"], "second");
+    let told = reading.inventory(None).unwrap_err();
+    let hint = told.0[0].hint.as_deref();
+    assert_eq!(
+        hint,
+        Some("name one with `--cluster`: `pg-one` and `second`")
+    );
+    let told = reading.inventory(Some("secnd")).unwrap_err();
+    assert_eq!(told.0[0].hint.as_deref(), Some("did you mean `second`?"));
+}
+
+#[test]
+fn any_group_may_be_the_members() {
+    let text = "all: {vars: {cluster_members: db, cluster_poolers: pool}, children: {db: {hosts: {n: }}, pool: {hosts: {p: }}, win: {hosts: {w: {ansible_connection: winrm}}}}}";
+    let inventory = read(&sources(text));
+    assert_eq!(inventory.group("postgres"), ["n"]);
+    assert_eq!(inventory.group("pgbouncer"), ["p"]);
+    assert_eq!(inventory.cluster.name, "db");
+    assert!(!inventory.hosts.contains_key("w"));
+    let told = inventory.warnings[0].to_string();
+    assert!(
+        told.contains("`w`, which is in no cluster, is left out"),
+        "{told}"
+    );
+    let missing = "all: {children: {databases: {hosts: {n: }}}}";
+    let hint = load(&sources(missing)).unwrap_err().0[0].hint.clone();
+    assert!(
+        hint.unwrap()
+            .ends_with("`cluster_members`; there are `databases`")
+    );
+}
+
+#[test]
+fn variables_of_other_roles_are_warnings_and_misspelt_ones_errors() {
+    let text = |vars: &str| {
+        format!("all: {{vars: {{{vars}}}, children: {{postgres: {{hosts: {{n: }}}}}}}}")
+    };
+    let others = "postgresql_user: postgres, postgresql_packages: [a], pgbouncer_pool_mode: session, cluster_vip: 10.0.0.9";
+    let inventory = read(&sources(&text(others)));
+    assert_eq!(inventory.warnings.len(), 4, "{:?}", inventory.warnings);
+    for (name, meant) in [
+        ("postgresql_setings: {a: 1}", "postgresql_settings"),
+        ("postgresql_prot: 5433", "postgresql_port"),
+        ("cluster_nmae: x", "cluster_name"),
+        ("postgresql_user: [{name: app}]", "postgresql_users"),
+    ] {
+        let told = load(&sources(&text(name))).unwrap_err();
+        let hint = told.0[0].hint.as_deref();
+        assert_eq!(
+            hint,
+            Some(format!("did you mean `{meant}`?").as_str()),
+            "{name}"
+        );
+    }
 }

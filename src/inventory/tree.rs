@@ -1,193 +1,206 @@
-//! The inventory file: which hosts and groups there are, and what is written beside them.
+//! Which hosts and groups there are, and what is written beside them: what all texts of an inventory say together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
-use crate::problem::{Problem, Source, Span, did_you_mean};
-use crate::yaml::{self, Key, Map, Node, Value};
+use super::form::beginning;
+use super::{Form, Sources, ini, listed, pattern, yaml_groups};
+use crate::problem::{Problem, Span};
+use crate::yaml::{Key, Map, Node, Value};
 
-const GROUP_KEYS: [&str; 3] = ["hosts", "vars", "children"];
-
-/// Hosts and groups in the order in which the file first names them.
-#[derive(Default)]
+/// Hosts and groups in the order in which they are first named.
 pub(super) struct Tree {
     pub hosts: IndexMap<String, Entry>,
     pub groups: IndexMap<String, Group>,
 }
 
-/// What the file says about one host.
+/// What is said about one host.
 pub(super) struct Entry {
     pub span: Span,
     /// Its variables, one mapping per mention.
     pub vars: Vec<Map>,
 }
 
-/// What the file says about one group, all mentions together.
+/// What is said about one group, all mentions together.
+#[derive(Default)]
 pub(super) struct Group {
-    pub hosts: BTreeSet<String>,
+    /// Those that are named in it, without those of its children.
+    pub hosts: IndexSet<String>,
     pub children: IndexMap<String, Span>,
     pub vars: Vec<Map>,
+    /// `ansible_group_priority`: of two groups that are equally deep the one with the greater number wins.
+    pub priority: i64,
+}
+
+/// What is found while an inventory is read.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// What forbids to go on.
+    pub problems: Vec<Problem>,
+    /// What is not read, or most likely not meant.
+    pub warnings: Vec<Problem>,
 }
 
 impl Tree {
-    /// Reads the file. Without a root there is no tree.
-    pub fn read(source: &Arc<Source>, problems: &mut Vec<Problem>) -> Option<Self> {
-        let root = match yaml::parse(source) {
-            Ok(root) => root,
-            Err(problem) => {
-                problems.push(problem);
-                return None;
-            }
+    /// Reads all texts. Without hosts and groups that can be told apart there is no tree.
+    pub fn read(sources: &Sources, notes: &mut Notes) -> Option<Self> {
+        let mut tree = Self {
+            hosts: IndexMap::new(),
+            groups: IndexMap::new(),
         };
-        let Some(map) = root.as_map() else {
-            problems.push(
-                Problem::input(format!(
-                    "an inventory is a mapping of groups, found {}",
-                    root.describe()
-                ))
-                .at(&root.span)
-                .hint("begin with `all:`"),
-            );
-            return None;
-        };
-        let mut tree = Self::default();
-        tree.mention("all");
-        for (key, node) in map.iter() {
-            if GROUP_KEYS.contains(&key.name.as_str()) {
-                problems.push(
-                    Problem::input(format!("`{}` stands outside of a group", key.name))
-                        .at(&key.span)
-                        .hint("put it below `all:`"),
-                );
-                continue;
-            }
-            if key.name == "plugin" {
-                problems.push(
-                    Problem::input("inventory plugins are not supported")
-                        .at(&key.span)
-                        .hint("write the hosts out below `all:`"),
-                );
-                return None;
-            }
-            if tree.group(key, node, problems) && key.name != "all" {
-                tree.adopt("all", key, problems);
+        let mut first = None;
+        for text in sources.origins.iter().flat_map(|origin| &origin.texts) {
+            first.get_or_insert(&text.source);
+            match text.form {
+                Form::Yaml => yaml_groups::read(&mut tree, &text.source, notes),
+                Form::Ini => ini::read(&mut tree, &text.source, notes),
+                Form::Listed => listed::read(&mut tree, &text.source, notes),
             }
         }
-        tree.find_cycles(problems);
-        problems.is_empty().then_some(tree)
+        let at = beginning(first?);
+        for name in ["all", "ungrouped"] {
+            tree.group(name);
+        }
+        tree.reconcile(&at);
+        tree.find_cycles(&mut notes.problems);
+        notes.problems.is_empty().then_some(tree)
     }
 
-    fn mention(&mut self, group: &str) -> &mut Group {
-        self.groups
-            .entry(group.to_owned())
-            .or_insert_with(|| Group {
-                hosts: BTreeSet::new(),
-                children: IndexMap::new(),
-                vars: Vec::new(),
-            })
+    /// The group of that name, made where there is none.
+    pub fn group(&mut self, name: &str) -> &mut Group {
+        if !self.groups.contains_key(name) {
+            let group = Group {
+                priority: 1,
+                ..Group::default()
+            };
+            self.groups.insert(name.to_owned(), group);
+        }
+        &mut self.groups[name]
     }
 
-    fn adopt(&mut self, parent: &str, child: &Key, problems: &mut Vec<Problem>) {
+    /// Puts one group into another.
+    pub fn adopt(&mut self, parent: &str, child: &Key, notes: &mut Notes) {
         if child.name == "all" {
-            problems.push(
+            notes.problems.push(
                 Problem::input("`all` cannot be a child: it holds every other group")
                     .at(&child.span)
                     .hint("remove it here"),
             );
             return;
         }
-        self.mention(parent)
+        self.group(&child.name);
+        self.group(parent)
             .children
             .entry(child.name.clone())
             .or_insert_with(|| child.span.clone());
     }
 
-    /// Reads one mention of a group; `false` if its name is none.
-    fn group(&mut self, key: &Key, node: &Node, problems: &mut Vec<Problem>) -> bool {
-        if !is_group_name(&key.name) {
-            problems.push(
-                Problem::input(format!(
-                    "`{}` is no name of a group",
-                    key.name.escape_debug()
-                ))
-                .at(&key.span)
-                .hint("a name has letters, digits, `_` and `-`, and begins with a letter or `_`"),
-            );
-            return false;
-        }
-        self.mention(&key.name);
-        let map = match &node.value {
-            Value::Null => return true,
-            Value::Map(map) => map,
-            _ => {
-                problems.push(
+    /// Lays variables over those that the group has.
+    pub fn group_vars(&mut self, group: &str, mut vars: Map, notes: &mut Notes) {
+        let priority = |node: &Node| match &node.value {
+            Value::Int(number) => Some(*number),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if let Some(node) = vars.get("ansible_group_priority") {
+            match priority(node) {
+                Some(number) => self.group(group).priority = number,
+                None => notes.problems.push(
                     Problem::input(format!(
-                        "expected the group `{}` as a mapping, found {}",
-                        key.name,
+                        "`ansible_group_priority` is a whole number, found {}",
                         node.describe()
                     ))
-                    .at(&node.span)
-                    .hint("a group has the keys `hosts`, `vars` and `children`"),
-                );
-                return true;
-            }
-        };
-        for (part, content) in map.iter() {
-            match part.name.as_str() {
-                "hosts" => self.hosts(&key.name, content, problems),
-                "children" => self.children(&key.name, content, problems),
-                "vars" => {
-                    if let Some(vars) = mapping(content, "vars", problems) {
-                        self.mention(&key.name).vars.push(vars.clone());
-                    }
-                }
-                _ => problems.push(unknown_part(key, part)),
-            }
-        }
-        true
-    }
-
-    fn children(&mut self, parent: &str, content: &Node, problems: &mut Vec<Problem>) {
-        let Some(children) = mapping(content, "children", problems) else {
-            return;
-        };
-        for (child, node) in children.iter() {
-            if self.group(child, node, problems) {
-                self.adopt(parent, child, problems);
-            }
-        }
-    }
-
-    fn hosts(&mut self, group: &str, content: &Node, problems: &mut Vec<Problem>) {
-        let Some(hosts) = mapping(content, "hosts", problems) else {
-            return;
-        };
-        for (key, node) in hosts.iter() {
-            if let Err(problem) = check_host_name(key) {
-                problems.push(problem);
-                continue;
-            }
-            let entry = self.hosts.entry(key.name.clone()).or_insert_with(|| Entry {
-                span: key.span.clone(),
-                vars: Vec::new(),
-            });
-            match &node.value {
-                Value::Null => {}
-                Value::Map(vars) => entry.vars.push(vars.clone()),
-                _ => problems.push(
-                    Problem::input(format!(
-                        "expected the variables of host `{}` as a mapping, found {}",
-                        key.name,
-                        node.describe()
-                    ))
-                    .at(&node.span)
-                    .hint("write `ansible_host: address` below the host's name"),
+                    .at(&node.span),
                 ),
             }
-            self.mention(group).hosts.insert(key.name.clone());
+            vars.0
+                .retain(|(key, _)| key.name != "ansible_group_priority");
         }
+        self.group(group).vars.push(vars);
+    }
+
+    /// Puts the hosts that `key` stands for, a range perhaps, into a group; gives their names.
+    pub fn add_hosts(&mut self, group: &str, key: &Key, notes: &mut Notes) -> Vec<String> {
+        match pattern::expand(&key.name) {
+            Ok(expanded) => {
+                for name in &expanded.names {
+                    self.add_host(group, name, &key.span, expanded.port);
+                }
+                expanded.names
+            }
+            Err(why) => {
+                notes.problems.push(
+                    Problem::input(format!(
+                        "`{}` stands for no hosts: {why}",
+                        key.name.escape_debug()
+                    ))
+                    .at(&key.span)
+                    .hint("write for example `pg[01:12].example.com`"),
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    /// Puts one host into a group. A port counts where the host is first named.
+    pub fn add_host(&mut self, group: &str, name: &str, span: &Span, port: Option<u16>) {
+        if !self.hosts.contains_key(name) {
+            let port = port.map(|port| {
+                let key = Key {
+                    name: "ansible_port".to_owned(),
+                    span: span.clone(),
+                };
+                let node = Node {
+                    value: Value::Int(port.into()),
+                    span: span.clone(),
+                };
+                Map(vec![(key, node)])
+            });
+            let entry = Entry {
+                span: span.clone(),
+                vars: port.into_iter().collect(),
+            };
+            self.hosts.insert(name.to_owned(), entry);
+        }
+        self.group(group).hosts.insert(name.to_owned());
+    }
+
+    /// Lays variables over those that the host has.
+    pub fn host_vars(&mut self, host: &str, vars: &Map) {
+        if let Some(entry) = self.hosts.get_mut(host) {
+            entry.vars.push(vars.clone());
+        }
+    }
+
+    /// What holds of every inventory: `all` is above all others, and who is in no other group is in `ungrouped`.
+    fn reconcile(&mut self, at: &Span) {
+        let has_parent: BTreeSet<String> = self
+            .groups
+            .values()
+            .flat_map(|group| group.children.keys().cloned())
+            .collect();
+        let orphans: Vec<String> = self
+            .groups
+            .keys()
+            .filter(|name| *name != "all" && !has_parent.contains(*name))
+            .cloned()
+            .collect();
+        for name in orphans {
+            self.group("all")
+                .children
+                .entry(name)
+                .or_insert_with(|| at.clone());
+        }
+        let grouped: BTreeSet<&String> = self
+            .groups
+            .iter()
+            .filter(|(name, _)| *name != "all" && *name != "ungrouped")
+            .flat_map(|(_, group)| &group.hosts)
+            .collect();
+        let ungrouped = self.hosts.keys().filter(|host| !grouped.contains(host));
+        let ungrouped: IndexSet<String> = ungrouped.cloned().collect();
+        self.group("ungrouped").hosts = ungrouped;
     }
 
     fn find_cycles(&self, problems: &mut Vec<Problem>) {
@@ -226,45 +239,22 @@ impl Tree {
         found
     }
 
-    /// The hosts of each group, those of its children among them, in the order of the file.
+    /// The hosts of each group, those of its children among them, in the order in which they are first named.
     pub fn members(&self) -> BTreeMap<String, Vec<String>> {
-        let mut members: BTreeMap<String, Vec<String>> = self
-            .groups
-            .keys()
-            .map(|name| {
-                let below = self.descendants(name);
-                let hosts = self
-                    .hosts
-                    .keys()
-                    .filter(|host| {
-                        name == "all"
-                            || below
-                                .iter()
-                                .any(|group| self.groups[*group].hosts.contains(*host))
-                    })
-                    .cloned()
-                    .collect();
-                (name.clone(), hosts)
-            })
-            .collect();
-        let is_grouped = |host: &String| {
-            self.groups.iter().any(|(name, group)| {
-                name != "all" && name != "ungrouped" && group.hosts.contains(host)
-            })
+        let of = |name: &str| -> Vec<String> {
+            if name == "all" {
+                return self.hosts.keys().cloned().collect();
+            }
+            let below = self.descendants(name);
+            let named: BTreeSet<&String> = below
+                .iter()
+                .flat_map(|group| &self.groups[*group].hosts)
+                .collect();
+            let hosts = self.hosts.keys().filter(|host| named.contains(host));
+            hosts.cloned().collect()
         };
-        members.insert(
-            "ungrouped".to_owned(),
-            self.hosts
-                .keys()
-                .filter(|host| !is_grouped(host))
-                .cloned()
-                .collect(),
-        );
-        // The shipped playbook names these; a cluster without a pooler is a cluster.
-        for group in ["postgres", "witness", "pgbouncer"] {
-            members.entry(group.to_owned()).or_default();
-        }
-        members
+        let names = self.groups.keys();
+        names.map(|name| (name.clone(), of(name))).collect()
     }
 
     /// How far each group is below `all`, on its longest path.
@@ -290,70 +280,4 @@ impl Tree {
         }
         depths
     }
-}
-
-/// The content of a group's part as a mapping; nothing at all is an empty one.
-fn mapping<'a>(content: &'a Node, part: &str, problems: &mut Vec<Problem>) -> Option<&'a Map> {
-    match &content.value {
-        Value::Null => None,
-        Value::Map(map) => Some(map),
-        _ => {
-            problems.push(
-                Problem::input(format!(
-                    "expected a mapping below `{part}`, found {}",
-                    content.describe()
-                ))
-                .at(&content.span)
-                .hint(match part {
-                    "vars" => "write `name: value`, one per line",
-                    _ => "write `name:`, one per line, without `-`",
-                }),
-            );
-            None
-        }
-    }
-}
-
-fn unknown_part(group: &Key, part: &Key) -> Problem {
-    let problem = Problem::input(format!(
-        "the group `{}` has no key `{}`",
-        group.name, part.name
-    ))
-    .at(&part.span);
-    match did_you_mean(&part.name, GROUP_KEYS) {
-        Some(meant) => problem.hint(format!("did you mean `{meant}`?")),
-        None => problem.hint(
-            "its keys are `hosts`, `vars` and `children`: variables stand below `vars`, groups below `children`",
-        ),
-    }
-}
-
-fn is_group_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}
-
-fn check_host_name(key: &Key) -> Result<(), Problem> {
-    let name = &key.name;
-    let is_valid = name.len() <= 63
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
-    if is_valid {
-        return Ok(());
-    }
-    let problem =
-        Problem::input(format!("`{}` is no name of a host", name.escape_debug())).at(&key.span);
-    Err(if name.contains('[') {
-        problem.hint("ranges are not supported: write the hosts out, one per line")
-    } else if name.len() > 63 {
-        problem.hint("a name has at most 63 characters; put a long address into `ansible_host`")
-    } else {
-        problem.hint(
-            "a name has letters, digits, `.`, `_` and `-`; put an address or a user into `ansible_host` and `ansible_user`",
-        )
-    })
 }

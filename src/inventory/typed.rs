@@ -125,6 +125,13 @@ fn one(
     Ok(read)
 }
 
+/// Whether a variable could have that value.
+pub(super) fn fits(name: &str, given: &Given) -> bool {
+    normal(name, given, &mut BTreeMap::new())
+        .and_then(|node| one(name, &given.key, node))
+        .is_ok()
+}
+
 /// The value in the shape that its type expects, without passwords.
 fn normal(
     name: &str,

@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 pub struct Variables {
     /// The name of the cluster.
     pub cluster_name: String,
+    /// The group of the members, the hosts that run PostgreSQL, or several with `:` between them. A host belongs to the cluster whose
+    /// group its `cluster_members` names. Where it is given and `cluster_name` is not, the cluster has its name.
+    pub cluster_members: String,
+    /// The group of the poolers, or several.
+    pub cluster_poolers: String,
+    /// The group of the witness.
+    pub cluster_witness: String,
     /// The member that is initialised as the primary while there is no cluster. Without it: the first in `postgres`.
     pub cluster_initial_primary: Option<String>,
     /// The member to which `failback` hands the role. Without it: the member that was the primary before.
@@ -67,6 +74,9 @@ impl Default for Variables {
     fn default() -> Self {
         Self {
             cluster_name: "pgha".to_owned(),
+            cluster_members: "postgres".to_owned(),
+            cluster_poolers: "pgbouncer".to_owned(),
+            cluster_witness: "witness".to_owned(),
             cluster_initial_primary: None,
             cluster_preferred_primary: None,
             cluster_isolation_timeout: None,

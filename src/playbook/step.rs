@@ -223,10 +223,13 @@ fn unknown_key(key: &Key, resources: &[&str], whole: &str, has_resource: bool) -
 
 /// A key that is `true` or `false`, and `false` where it is not there.
 pub(super) fn flag(map: &Map, name: &str) -> Result<bool, Problem> {
-    match map.entry(name).map(|(key, node)| (key, node, &node.value)) {
+    match map
+        .entry(name)
+        .map(|(key, node)| (key, node, node.as_bool()))
+    {
         None => Ok(false),
-        Some((.., Value::Bool(value))) => Ok(*value),
-        Some((key, node, _)) => Err(Problem::input(format!(
+        Some((.., Some(value))) => Ok(value),
+        Some((key, node, None)) => Err(Problem::input(format!(
             "`{name}` can only be `true` or `false`, found {}",
             node.describe()
         ))

@@ -12,31 +12,40 @@ const WIDTH: usize = 120;
 pub fn print(problems: &Problems) {
     // Narrower than this an excerpt shows nothing.
     let width = style::stderr_width().clamp(40, WIDTH);
-    eprint!("{}", draw(problems, style::stderr_colours(), width));
+    eprint!(
+        "{}",
+        draw(&problems.0, &Level::ERROR, style::stderr_colours(), width)
+    );
+}
+
+/// Prints on stderr, in the same way, what does not forbid to go on.
+pub fn warn(warnings: &[Problem]) {
+    let width = style::stderr_width().clamp(40, WIDTH);
+    let colours = style::stderr_colours();
+    eprint!("{}", draw(warnings, &Level::WARNING, colours, width));
 }
 
 /// What [`print`] prints, 120 columns wide.
 pub fn text(problems: &Problems, colours: bool) -> String {
-    draw(problems, colours, WIDTH)
+    draw(&problems.0, &Level::ERROR, colours, WIDTH)
 }
 
-fn draw(problems: &Problems, colours: bool, width: usize) -> String {
+fn draw(problems: &[Problem], level: &Level<'_>, colours: bool, width: usize) -> String {
     problems
-        .0
         .iter()
-        .map(|problem| one(problem, colours, width))
+        .map(|problem| one(problem, level, colours, width))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-fn one(problem: &Problem, colours: bool, width: usize) -> String {
+fn one(problem: &Problem, level: &Level<'_>, colours: bool, width: usize) -> String {
     let paint = Paint::new(colours);
     let renderer = if colours {
         Renderer::styled()
     } else {
         Renderer::plain()
     };
-    let mut out = excerpt(problem, &renderer.term_width(width));
+    let mut out = excerpt(problem, level, &renderer.term_width(width));
     out.push('\n');
     if let Some(step) = &problem.step {
         out.push_str(&format!("  in step `{}`\n", clean_line(step)));
@@ -58,12 +67,12 @@ fn one(problem: &Problem, colours: bool, width: usize) -> String {
 }
 
 /// The title, the place and the caret.
-fn excerpt(problem: &Problem, renderer: &Renderer) -> String {
+fn excerpt(problem: &Problem, level: &Level<'_>, renderer: &Renderer) -> String {
     let what = match &problem.host {
         Some(host) => format!("{host}: {}", problem.what),
         None => problem.what.clone(),
     };
-    let title = Level::ERROR.primary_title(clean(&what));
+    let title = level.clone().primary_title(clean(&what));
     let Some(span) = &problem.span else {
         return renderer.render(&[annotate_snippets::Group::with_title(title)]);
     };

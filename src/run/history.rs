@@ -226,17 +226,22 @@ pub fn read(inventory: &Path, name: &str) -> Result<Past, Problem> {
     })
 }
 
-/// The last handover with this inventory, made by one of `playbooks`, if neither it nor a later run of them came to its end.
+/// The last handover in a cluster of this inventory, made by one of `playbooks`, if neither it nor a later run of them came to its end.
 ///
 /// # Errors
 /// As [`names`] and [`read`].
-pub fn unfinished(inventory: &Path, playbooks: &[&str]) -> Result<Option<Past>, Problem> {
+pub fn unfinished(
+    inventory: &Path,
+    cluster: &str,
+    playbooks: &[&str],
+) -> Result<Option<Past>, Problem> {
     for name in names(inventory)?.iter().rev() {
         let past = read(inventory, name)?;
-        if !past
-            .planned("playbook")
-            .is_some_and(|playbook| playbooks.contains(&playbook))
-        {
+        let is_ours = past.planned("cluster").is_none_or(|name| name == cluster)
+            && past
+                .planned("playbook")
+                .is_some_and(|playbook| playbooks.contains(&playbook));
+        if !is_ours {
             continue;
         }
         if matches!(past.end(), End::Changed | End::NoChanges) {

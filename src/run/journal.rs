@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
+use super::beside;
 use super::events::{Event, Events};
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -114,7 +115,7 @@ fn line(event: &Event, now: Timestamp) -> Option<String> {
 
 /// The folder `.pgha` beside an inventory, which nobody else may look into and git ignores; made if it is not there.
 pub fn home(inventory: &Path) -> io::Result<PathBuf> {
-    let home = inventory.with_file_name(HOME);
+    let home = beside(inventory, HOME);
     let mut private = DirBuilder::new();
     private.mode(0o700).recursive(true).create(&home)?;
     let ignore = home.join(".gitignore");
@@ -126,7 +127,7 @@ pub fn home(inventory: &Path) -> io::Result<PathBuf> {
 
 /// Where the runs with an inventory are kept, whether there are any or not.
 pub(super) fn runs(inventory: &Path) -> PathBuf {
-    inventory.with_file_name(HOME).join(RUNS)
+    beside(inventory, HOME).join(RUNS)
 }
 
 /// Makes a folder named by the time, so that names sort as runs began.

@@ -1,6 +1,7 @@
 //! Effects: connect, probe, execute.
 
 mod alone;
+mod beside;
 pub mod compile;
 pub mod events;
 mod execute;
@@ -18,6 +19,7 @@ pub mod secrets;
 pub mod stall;
 
 pub use alone::{Alone, Taken};
+pub use beside::beside;
 pub use events::Events;
 pub use execute::{Cause, Failure, Report, Undone, execute, execute_until};
 pub use fleet::Fleet;

@@ -10,6 +10,7 @@ use std::process::Command;
 use rand::RngExt as _;
 use rand::distr::Alphanumeric;
 
+use super::beside;
 use crate::problem::{Problem, Source};
 use crate::secret::Secrets;
 use crate::yaml;
@@ -23,7 +24,7 @@ const LENGTH: usize = 32;
 
 /// The file of an inventory.
 pub fn path(inventory: &Path) -> PathBuf {
-    inventory.with_file_name("secrets.yml")
+    beside(inventory, "secrets.yml")
 }
 
 /// Reads the secrets; none if there is no file yet.

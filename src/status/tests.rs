@@ -37,15 +37,8 @@ fn inventory() -> Inventory {
         name: "hosts.yml".into(),
         text: HOSTS.into(),
     };
-    inventory::load(&Sources {
-        inventory: Arc::new(source),
-        group_vars: Vec::new(),
-        host_vars: Vec::new(),
-        extra_vars: Vec::new(),
-        folder: "/inv".into(),
-        home: None,
-    })
-    .unwrap_or_else(|problems| panic!("{problems}"))
+    inventory::load(&Sources::of(Arc::new(source), "/inv"))
+        .unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn running() -> Unit {

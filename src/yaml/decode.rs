@@ -152,16 +152,9 @@ fn mistyped(expected: &str, node: Option<&Node>) -> Problem {
         return Problem::input(format!("expected {expected}"));
     };
     let problem = Problem::input(format!("expected {expected}, found {}", node.describe()));
-    let written = node.as_str().unwrap_or_default().to_ascii_lowercase();
     match (expected, &node.value) {
         ("a string", Value::Bool(_) | Value::Int(_) | Value::Float(_)) => {
             problem.hint("put the value in quotes")
-        }
-        (BOOLEAN, _) if matches!(written.as_str(), "yes" | "on" | "y") => {
-            problem.hint("write `true`")
-        }
-        (BOOLEAN, _) if matches!(written.as_str(), "no" | "off" | "n") => {
-            problem.hint("write `false`")
         }
         ("a list", _) => problem.hint("begin each item with `- `, or write `[a, b]`"),
         ("a mapping", _) => problem.hint("write `key: value`, one per line"),
@@ -173,8 +166,6 @@ fn mistyped(expected: &str, node: Option<&Node>) -> Problem {
         _ => problem.hint(format!("write {expected}")),
     }
 }
-
-const BOOLEAN: &str = "`true` or `false`";
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,7 +223,7 @@ fn in_words(expected: &str) -> String {
         "u64" | "usize" => "a whole number from 0".to_owned(),
         "i8" | "i16" | "i32" | "i64" => "a whole number".to_owned(),
         "f32" | "f64" => "a number".to_owned(),
-        "a boolean" => BOOLEAN.to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
         "a sequence" => "a list".to_owned(),
         "a map" => "a mapping".to_owned(),
         other if other.starts_with("struct ") => "a mapping".to_owned(),
@@ -295,12 +286,12 @@ impl<'de> Deserializer<'de> for Place<'de> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {
-        match self.node.as_str() {
-            Some("true" | "True") => visitor.visit_bool(true),
-            Some("false" | "False") => visitor.visit_bool(false),
-            _ => return self.deserialize_any(visitor),
+        match self.node.as_bool() {
+            Some(value) => visitor
+                .visit_bool(value)
+                .map_err(|wrong: Wrong| wrong.at(self)),
+            None => self.deserialize_any(visitor),
         }
-        .map_err(|wrong: Wrong| wrong.at(self))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Wrong> {

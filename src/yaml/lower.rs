@@ -5,24 +5,40 @@ use std::sync::Arc;
 use serde_saphyr::{Location, Spanned};
 
 use super::raw::Raw;
+use super::resolve::resolve;
 use super::{Key, Map, Node, Value};
 use crate::problem::{Problem, Source, Span};
 use crate::secret::is_forbidden;
+
+/// How plain scalars are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scalars {
+    /// Only `true` and `false` are booleans, and what only looks like a number is text.
+    Strict,
+    /// As Ansible: [`resolve`].
+    Pyyaml,
+}
 
 /// Turns the root into a node; `offset` is where the parsed text begins in the source.
 pub(super) fn lower(
     source: &Arc<Source>,
     offset: usize,
+    scalars: Scalars,
     root: Spanned<Raw>,
 ) -> Result<Node, Problem> {
-    Lowering { source, offset }
-        .node(root, offset)
-        .map(|(node, _)| node)
+    Lowering {
+        source,
+        offset,
+        scalars,
+    }
+    .node(root, offset)
+    .map(|(node, _)| node)
 }
 
 struct Lowering<'a> {
     source: &'a Arc<Source>,
     offset: usize,
+    scalars: Scalars,
 }
 
 impl Lowering<'_> {
@@ -83,6 +99,16 @@ impl Lowering<'_> {
                 value
             }
         };
+        if self.scalars == Scalars::Pyyaml && tag.is_none() {
+            let text = written();
+            let is_plain = match &raw {
+                Raw::String(value) => *value == text && !self.is_block(span.start),
+                _ => true,
+            };
+            if is_plain {
+                return Ok(resolve(&text));
+            }
+        }
         Ok(match raw {
             Raw::Bool(_) | Raw::Null if tag == Some(Tag::Unsafe) => Value::String(written()),
             Raw::Bool(value) => Value::Bool(value),
@@ -95,6 +121,18 @@ impl Lowering<'_> {
             }
             _ => Value::Null,
         })
+    }
+
+    /// Whether the text that begins here is a block, i.e. the line above ends with `|` or `>`.
+    fn is_block(&self, start: usize) -> bool {
+        let before = self.source.text[..start].trim_end_matches([' ', '\t']);
+        let Some(above) = before.strip_suffix('\n') else {
+            return false;
+        };
+        let line = above.trim_end().rsplit('\n').next().unwrap_or_default();
+        let code = line.split(" #").next().unwrap_or_default().trim_end();
+        code.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'))
+            .ends_with(['|', '>'])
     }
 
     /// Escapes in double quotes can make what the text itself may not hold.

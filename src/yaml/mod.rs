@@ -6,10 +6,11 @@ mod lower;
 mod node;
 mod parse;
 mod raw;
+mod resolve;
 
 pub use decode::decode;
 pub use node::{Key, Map, Node, Spanned, Value};
-pub use parse::{is_blank, parse, parse_scalar_at};
+pub use parse::{is_blank, parse, parse_as_ansible, parse_scalar_at};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The spanned tree.
 
+use super::resolve::resolve;
 use crate::problem::Span;
 
 /// A piece of text and where it stands.
@@ -16,7 +17,7 @@ pub struct Node {
     pub span: Span,
 }
 
-/// What a node holds. Only `true` and `false` are booleans; `yes`, `no` and `0644` are strings.
+/// What a node holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Null,
@@ -73,9 +74,17 @@ impl Node {
         matches!(self.value, Value::Null)
     }
 
+    /// Where a boolean is expected: what YAML 1.1 takes for one, and texts and numbers that Ansible's `boolean()` does.
     pub fn as_bool(&self) -> Option<bool> {
-        match self.value {
-            Value::Bool(value) => Some(value),
+        let text = match &self.value {
+            Value::Bool(value) => return Some(*value),
+            Value::Int(number) => number.to_string(),
+            Value::String(text) => text.trim().to_ascii_lowercase(),
+            _ => return None,
+        };
+        match text.as_str() {
+            "y" | "yes" | "on" | "1" | "true" | "t" => Some(true),
+            "n" | "no" | "off" | "0" | "false" | "f" => Some(false),
             _ => None,
         }
     }
@@ -113,8 +122,23 @@ impl Node {
         match &self.value {
             Value::String(text) => Some(text.clone()),
             Value::Bool(value) => Some(value.to_string()),
-            Value::Int(_) | Value::Float(_) => Some(self.source_text().trim().to_owned()),
+            Value::Int(_) | Value::Float(_) => Some(self.number_text()),
             Value::Null | Value::Sequence(_) | Value::Map(_) => None,
+        }
+    }
+
+    /// A number as it is written, where the source has it in plain sight, else as JSON writes it.
+    fn number_text(&self) -> String {
+        let written = self.source_text().trim();
+        let is_same = |value: &Value| *value == self.value;
+        let parsed = match self.value {
+            Value::Int(_) => written.parse().ok().map(Value::Int),
+            _ => written.parse().ok().map(Value::Float),
+        };
+        if parsed.as_ref().is_some_and(is_same) || is_same(&resolve(written)) {
+            written.to_owned()
+        } else {
+            self.to_json().to_string()
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_saphyr::{Budget, NonFiniteFloatPolicy};
 
 use super::failure;
-use super::lower::lower;
+use super::lower::{Scalars, lower};
 use super::raw::Raw;
 use super::{Node, Value};
 use crate::problem::{Problem, Source, Span};
@@ -28,6 +28,27 @@ pub fn parse(source: &Arc<Source>) -> Result<Node, Problem> {
             .hint("write the declaration, or leave the file out"));
     }
     parse_from(source, 0)
+}
+
+/// Reads one YAML document, or JSON, as Ansible reads inventories and files of variables: with the scalars of YAML 1.1.
+///
+/// # Errors
+///
+/// What [`parse`] refuses.
+pub fn parse_as_ansible(source: &Arc<Source>) -> Result<Node, Problem> {
+    check_text(source)?;
+    if is_blank(source) {
+        return Err(Problem::input(format!("`{}` is empty", source.name))
+            .hint("write the declaration, or leave the file out"));
+    }
+    let is_json = source.text.trim_start().starts_with(['{', '['])
+        && serde_json::from_str::<serde::de::IgnoredAny>(&source.text).is_ok();
+    if is_json {
+        // YAML allows no tab where JSON does. In JSON there is none inside of a text.
+        let text = source.text.replace('\t', " ");
+        return parse_text(source, &text, 0, Scalars::Pyyaml);
+    }
+    parse_text(source, &source.text, 0, Scalars::Pyyaml)
 }
 
 /// Whether the source holds nothing but blank lines, comments and document markers.
@@ -73,16 +94,24 @@ pub fn parse_scalar_at(source: &Arc<Source>, start: usize) -> Result<Node, Probl
 
 /// Reads the text from the byte `start` on.
 fn parse_from(source: &Arc<Source>, start: usize) -> Result<Node, Problem> {
+    parse_text(source, &source.text[start..], start, Scalars::Strict)
+}
+
+fn parse_text(
+    source: &Arc<Source>,
+    text: &str,
+    start: usize,
+    scalars: Scalars,
+) -> Result<Node, Problem> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         budget: budget(),
     };
-    let text = &source.text[start..];
     let raw: serde_saphyr::Spanned<Raw> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| failure::problem(source, start, &error))?;
-    lower(source, start, raw)
+    lower(source, start, scalars, raw)
 }
 
 /// Small enough that no alias bomb gets far.

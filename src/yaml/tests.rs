@@ -33,6 +33,29 @@ fn scalars_are_not_garbled() {
 }
 
 #[test]
+fn scalars_of_inventories_are_those_of_yaml_1_1() {
+    let read = |text: &str| parse_as_ansible(&source(text)).unwrap();
+    let node = read(
+        "a: yes\nb: 'yes'\nc: |-\n  yes\nd: >-\n  5\ne: !unsafe yes\nf: 0644\ng: [on, \"on\", 1:30]\nh: ye\n  s\ni:\nj: 0x1F\nk: *x\n".replace("a: yes", "a: &x yes").as_str(),
+    );
+    assert_eq!(
+        node.to_json(),
+        serde_json::json!({
+            "a": true, "b": "yes", "c": "yes", "d": "5", "e": "yes", "f": 420, "g": [true, "on", 90], "h": "ye s",
+            "i": null, "j": 31, "k": true,
+        })
+    );
+    let text = |key: &str| node.as_map().unwrap().get(key).unwrap().scalar_text();
+    assert_eq!(text("f").as_deref(), Some("0644"));
+    assert_eq!(text("j").as_deref(), Some("0x1F"));
+    let json = read("{\n\t\"a\": [true,\t1, \"\\ty\"],\n\t\"b\": {\"c\": null}\n}\n");
+    assert_eq!(
+        json.to_json(),
+        serde_json::json!({"a": [true, 1, "\ty"], "b": {"c": null}})
+    );
+}
+
+#[test]
 fn every_node_knows_its_place() {
     let node = read("a:\n  - ü: x\n    b: 'yy'\n");
     let item = &node
@@ -203,8 +226,8 @@ fn misfits_are_told_at_their_place() {
         "t.yml:3:8: `presnt` is not one of `present`, `absent`"
     );
     assert_eq!(
-        wrong("name: a\nport: 1\nforce: yes"),
-        "t.yml:3:8: expected `true` or `false`, found the string `yes`"
+        wrong("name: a\nport: 1\nforce: maybe"),
+        "t.yml:3:8: expected `true` or `false`, found the string `maybe`"
     );
     assert_eq!(wrong("name: a"), "t.yml:1:1: `thing` lacks the key `port`");
     assert_eq!(wrong("[1]"), "t.yml:1:1: expected a mapping, found a list");

@@ -67,17 +67,13 @@ impl Cluster {
             }
             None => inventory.to_owned(),
         };
-        let inventory = inventory::load(&Sources {
-            inventory: Arc::new(Source {
+        let inventory = inventory::load(&Sources::of(
+            Arc::new(Source {
                 name: "inventory.yml".to_owned(),
                 text: inventory,
             }),
-            group_vars: Vec::new(),
-            host_vars: Vec::new(),
-            extra_vars: Vec::new(),
-            folder: folder.to_path_buf(),
-            home: None,
-        })
+            folder,
+        ))
         .unwrap();
         let mut secrets = inventory.secrets.clone();
         for name in [

@@ -1,0 +1,133 @@
+//! Opens an inventory that was named: a file, a program, or a folder of these, with `group_vars` and `host_vars` beside it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::load::{list, read};
+use super::script;
+use crate::inventory::{Form, Origin, Text, VarsFile, form};
+use crate::problem::{Problem, Source};
+use crate::yaml;
+
+/// What Ansible leaves out of a folder of inventories (`INVENTORY_IGNORE_EXTS` of ansible-core 2.19).
+const IGNORED: [&str; 12] = [
+    ".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry",
+];
+
+/// What else is in such a folder and no inventory: variables, and what pgha has there.
+const OTHERS: [&str; 7] = [
+    "group_vars",
+    "host_vars",
+    "vars_plugins",
+    "secrets.yml",
+    "playbooks",
+    "templates",
+    "programs",
+];
+
+/// Deeper, a folder is a link to one above it.
+const DEEPEST: usize = 8;
+
+/// Reads everything that belongs to an inventory.
+///
+/// # Errors
+/// A file cannot be read, or a program fails.
+pub fn origin(path: &Path) -> Result<Origin, Problem> {
+    let mut texts = Vec::new();
+    let folder = if path.is_dir() {
+        inside(path, &mut texts, DEEPEST)?;
+        path
+    } else {
+        texts.push(text(path)?);
+        path.parent().unwrap_or(Path::new(""))
+    };
+    Ok(Origin {
+        texts,
+        group_vars: variables(&folder.join("group_vars")),
+        host_vars: variables(&folder.join("host_vars")),
+    })
+}
+
+/// The inventories in a folder, in the order of their names.
+fn inside(folder: &Path, texts: &mut Vec<Text>, depth: usize) -> Result<(), Problem> {
+    for path in list(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_ignored = name.starts_with('.')
+            || OTHERS.contains(&&*name)
+            || IGNORED.iter().any(|suffix| name.ends_with(suffix));
+        if is_ignored || depth == 0 {
+            continue;
+        }
+        if path.is_dir() {
+            inside(&path, texts, depth - 1)?;
+        } else {
+            let text = text(&path)?;
+            texts.extend((!yaml::is_blank(&text.source)).then_some(text));
+        }
+    }
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<Text, Problem> {
+    let is_program = is_program(path);
+    if may_execute(path) && is_program {
+        let source = script::output(path)?;
+        let form = Form::Listed;
+        return Ok(Text { form, source });
+    }
+    if is_program {
+        return Err(Problem::input(format!(
+            "`{}` is a program, and may not be executed",
+            path.display()
+        ))
+        .hint(format!("chmod +x {}", path.display())));
+    }
+    let source = read(path)?;
+    let form = form(&source)?;
+    Ok(Text { form, source })
+}
+
+fn may_execute(path: &Path) -> bool {
+    let metadata = fs::metadata(path);
+    metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether it begins as a script or a binary does. A YAML file with the mode of a program is a YAML file.
+fn is_program(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut begin = [0_u8; 4];
+    let read = fs::File::open(path).and_then(|mut file| file.read(&mut begin));
+    read.is_ok_and(|_| begin.starts_with(b"#!") || begin == *b"\x7fELF")
+}
+
+/// Everything in `group_vars` or `host_vars`; whose it is, the inventory knows.
+fn variables(folder: &Path) -> Vec<VarsFile> {
+    let mut found = Vec::new();
+    below(folder, "", &mut found, DEEPEST);
+    found
+}
+
+fn below(folder: &Path, prefix: &str, found: &mut Vec<VarsFile>, depth: usize) {
+    for path in list(folder) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        if path.is_dir() && depth > 0 {
+            let prefix = format!("{prefix}{name}/");
+            // A folder that holds nothing hides a file of the same name all the same.
+            let empty = Arc::new(Source {
+                name: path.display().to_string(),
+                text: String::new(),
+            });
+            found.push(VarsFile::new(prefix.clone(), empty));
+            below(&path, &prefix, found, depth - 1);
+        } else if path.is_file() {
+            found.push(VarsFile {
+                path: format!("{prefix}{name}"),
+                source: read(&path),
+            });
+        }
+    }
+}

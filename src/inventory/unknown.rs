@@ -1,0 +1,63 @@
+//! Variables that begin like pgha's and are none: misspelt, or another role's.
+
+use std::collections::BTreeSet;
+
+use super::layers::{Given, Vars};
+use super::{names, typed};
+use crate::problem::{Problem, did_you_mean};
+
+/// Looks at the variables of one host; each name is told once.
+pub(super) fn check(
+    vars: &Vars,
+    told: &mut BTreeSet<String>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Problem>,
+) {
+    for (name, given) in vars {
+        if !names::is_reserved(name) || names::is_ours(name) || !told.insert(name.clone()) {
+            continue;
+        }
+        let problem = |what: String| Problem::input(what).at(&given.key);
+        match misspelt(name, given) {
+            Some(meant) => problems.push(
+                problem(format!("there is no variable `{name}`"))
+                    .hint(format!("did you mean `{meant}`?")),
+            ),
+            None => warnings.push(
+                problem(format!("`{name}` is no variable of pgha's: it is not read")).hint(
+                    match alike(name) {
+                        Some(meant) => format!("if it is no other role's: did you mean `{meant}`?"),
+                        None => "settings stand below `postgresql_settings`, `repmgr_settings` and `pgbouncer_settings`".to_owned(),
+                    },
+                ),
+            ),
+        }
+    }
+}
+
+/// The variable that was most likely meant: its name is a slip of the finger away, and the value is one that it can have.
+fn misspelt(name: &str, given: &Given) -> Option<&'static str> {
+    let most = |known: &str| {
+        if known.len() - names::prefix(known).len() < 5 {
+            1
+        } else {
+            2
+        }
+    };
+    names::pgha()
+        .iter()
+        .map(|known| (strsim::osa_distance(name, known), known))
+        .filter(|(distance, known)| *distance <= most(known))
+        .min()
+        .filter(|(_, known)| typed::fits(known, given))
+        .map(|(_, known)| known.as_str())
+}
+
+/// The variable whose name is alike. All of one prefix look alike, so the rest must.
+fn alike(name: &str) -> Option<String> {
+    let prefix = names::prefix(name);
+    let rests = names::pgha()
+        .iter()
+        .filter_map(|known| known.strip_prefix(prefix));
+    did_you_mean(&name[prefix.len()..], rests).map(|rest| format!("{prefix}{rest}"))
+}
