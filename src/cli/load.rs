@@ -10,6 +10,7 @@ use std::sync::{Arc, Once};
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
+use super::r#become;
 use super::origin::origin;
 use crate::inventory::{ExtraVar, Inventory, Reading, Sources, Way, select};
 use crate::playbook::{self, Playbook};
@@ -47,6 +48,9 @@ pub struct Inputs {
     /// Of several clusters in the inventory this one
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+    /// Ask for the password that `sudo` asks for on the hosts
+    #[arg(long, short = 'K', visible_alias = "ask-become-password")]
+    pub ask_become_pass: bool,
 }
 
 /// The playbook to use.
@@ -99,6 +103,7 @@ impl Inputs {
             extra_vars: Vec::new(),
             strict: false,
             cluster: None,
+            ask_become_pass: false,
         }
     }
 
@@ -138,7 +143,8 @@ impl Inputs {
     /// # Errors
     /// As [`Self::load`].
     pub fn load_silently(&self) -> Result<Loaded, Problems> {
-        let inventory = Reading::read(&self.sources()?)?.inventory(self.cluster.as_deref())?;
+        let mut inventory = Reading::read(&self.sources()?)?.inventory(self.cluster.as_deref())?;
+        r#become::complete(&mut inventory, self.ask_become_pass)?;
         self.strictly(&inventory.warnings)?;
         check_keys(&inventory)?;
         let secrets_path = secrets::path(&self.inventory);

@@ -16,6 +16,9 @@ pub struct Manner {
     /// Of several clusters in the inventory this one
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
+    /// Ask for the password that `sudo` asks for on the hosts
+    #[arg(long, short = 'K', visible_alias = "ask-become-password")]
+    pub ask_become_pass: bool,
     /// Run the preflight checks and show the steps; change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -38,6 +41,7 @@ impl Manner {
         let mut common = Common::of(inventory);
         common.inputs.extra_vars.clone_from(&self.extra_vars);
         common.inputs.cluster.clone_from(&self.cluster);
+        common.inputs.ask_become_pass = self.ask_become_pass;
         common.which = Which::shipped(playbook);
         common.json = self.json;
         common.verbose = self.verbose;

@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 mod apply;
+mod r#become;
 mod clusters;
 mod completions;
 mod conninfo;

@@ -1,6 +1,7 @@
 //! One host, with all that is known about it from files.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::{Connection, Variables};
 use crate::problem::{Problem, Span};
@@ -41,6 +42,8 @@ pub struct Host {
     pub provenance: BTreeMap<String, String>,
     /// Where the private key file is named, for whoever looks whether it exists.
     pub key_span: Option<Span>,
+    /// `ansible_become_password_file`, absolute, and where it is named, for whoever reads it.
+    pub become_password_file: Option<(PathBuf, Span)>,
 }
 
 impl Host {

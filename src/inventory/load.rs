@@ -144,6 +144,7 @@ fn host(
             vars,
             provenance,
             key_span: reached.key_span,
+            become_password_file: reached.password_file,
         },
         given,
         passwords: typed.passwords,

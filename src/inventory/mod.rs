@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 pub use cluster::ClusterVars;
-pub use connection::{Connection, Way};
+pub use connection::{BecomePassword, Connection, Way};
 pub use form::{Form, form};
 pub use host::Host;
 pub use load::load;

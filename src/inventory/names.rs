@@ -8,7 +8,7 @@ use super::Variables;
 const PREFIXES: [&str; 5] = ["cluster_", "postgresql_", "repmgr_", "pgbouncer_", "watch_"];
 
 /// The variables that say how a host is reached.
-const CONNECTION: [&str; 15] = [
+const CONNECTION: [&str; 16] = [
     "ansible_host",
     "ansible_ssh_host",
     "ansible_port",
@@ -23,8 +23,46 @@ const CONNECTION: [&str; 15] = [
     "ansible_become",
     "ansible_become_user",
     "ansible_become_method",
+    "ansible_become_password_file",
     "ansible_connection",
 ];
+
+/// Variables by which Ansible would reach a host in another way, and what pgha does instead.
+const UNREAD: [(&str, &str); 9] = [
+    (
+        "ansible_password",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    (
+        "ansible_ssh_pass",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    (
+        "ansible_ssh_password",
+        "pgha logs in with keys: `ansible_ssh_private_key_file`, or the agent",
+    ),
+    ("ansible_become_flags", "pgha runs `sudo -H -u USER`"),
+    (
+        "ansible_become_exe",
+        "pgha runs `sudo` from the login user's `PATH`",
+    ),
+    (
+        "ansible_ssh_executable",
+        "pgha runs `ssh` from its own `PATH`",
+    ),
+    ("ansible_sudo", "write `ansible_become`"),
+    ("ansible_sudo_user", "write `ansible_become_user`"),
+    (
+        "ansible_ssh_timeout",
+        "write `ansible_ssh_common_args: -o ConnectTimeout=10`",
+    ),
+];
+
+/// Why a variable of a connection is not read.
+pub(super) fn unread(name: &str) -> Option<&'static str> {
+    let found = UNREAD.iter().find(|(known, _)| *known == name);
+    found.map(|(_, why)| *why)
+}
 
 /// The variables that must be the same on all hosts of a cluster.
 pub(super) const CLUSTER: [&str; 11] = [

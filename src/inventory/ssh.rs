@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
+use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::ssh_args;
-use super::{Connection, Reading, Way};
+use super::{BecomePassword, Connection, Reading, Way};
 use crate::problem::{Problem, Problems, Span, did_you_mean};
 use crate::yaml;
 
@@ -14,6 +15,8 @@ use crate::yaml;
 pub(super) struct Reached {
     pub connection: Connection,
     pub key_span: Option<Span>,
+    /// A file with the password for `sudo`, and where it is named.
+    pub password_file: Option<(PathBuf, Span)>,
 }
 
 /// Reads the connection variables of the host `name`.
@@ -30,6 +33,8 @@ pub(super) fn read(
         problems,
     };
     let become_user = reader.become_user();
+    let become_password = reader.become_password();
+    let password_file = reader.password_file();
     let way = reader.way();
     let address = reader.word(&["ansible_ssh_host", "ansible_host"]);
     let port = reader.port();
@@ -52,8 +57,13 @@ pub(super) fn read(
     };
     let key_span = key.filter(|_| way != Way::Local).map(|(_, span)| span);
     Some(Reached {
-        connection: Connection { way, become_user },
+        connection: Connection {
+            way,
+            become_user,
+            become_password,
+        },
         key_span,
+        password_file,
     })
 }
 
@@ -159,9 +169,35 @@ impl<'a> Reader<'a> {
         is_set.then(|| user.unwrap_or_else(|| "root".to_owned()))
     }
 
+    /// Of several names the one that Ansible takes. A problem has its place as text only: an excerpt would show the password.
+    fn become_password(&mut self) -> Option<BecomePassword> {
+        let names = [
+            "ansible_sudo_pass",
+            "ansible_become_pass",
+            "ansible_become_password",
+        ];
+        let (_, given) = self.given(&names)?;
+        let text = given.node.scalar_text().unwrap_or_default();
+        match BecomePassword::new(text) {
+            Ok(password) => Some(password),
+            Err(problem) => {
+                self.problems.push(hide(problem.at(&given.node.span)));
+                None
+            }
+        }
+    }
+
+    fn password_file(&mut self) -> Option<(PathBuf, Span)> {
+        self.file(&["ansible_become_password_file"])
+    }
+
     fn key(&mut self) -> Option<(PathBuf, Span)> {
-        let (text, given) =
-            self.decode::<String>(&["ansible_ssh_private_key_file", "ansible_private_key_file"])?;
+        self.file(&["ansible_ssh_private_key_file", "ansible_private_key_file"])
+    }
+
+    /// A path, made absolute against the inventory's folder.
+    fn file(&mut self, names: &[&'static str]) -> Option<(PathBuf, Span)> {
+        let (text, given) = self.decode::<String>(names)?;
         match self.absolute(&text) {
             Ok(path) => Some((path, given.node.span.clone())),
             Err(problem) => {

@@ -14,6 +14,12 @@ pub(super) fn check(
     warnings: &mut Vec<Problem>,
 ) {
     for (name, given) in vars {
+        if let Some(why) = names::unread(name)
+            && told.insert(name.clone())
+        {
+            let what = Problem::input(format!("`{name}` is not read")).at(&given.key);
+            warnings.push(what.hint(why));
+        }
         if !names::is_reserved(name) || names::is_ours(name) || !told.insert(name.clone()) {
             continue;
         }

@@ -2,17 +2,22 @@
 
 use crate::problem::Problem;
 
-use super::local::BECOME;
+use super::local::{BECOME, BECOME_TOLD};
 
 /// Why a connection that stands gives no shell: the login shell's or sudo's own words.
 pub(super) fn refused(host: &str, become_user: Option<&str>, text: &str) -> Problem {
     let has = |words: &str| text.contains(words);
     let user = become_user.unwrap_or_default();
-    let (what, hint) = if has("password is required") || has("authentication is required") {
+    let (what, hint) = if has("incorrect password") || has("Sorry, try again") {
+        (
+            format!("sudo does not take the password to become `{user}`"),
+            "it is the login user's own: `ansible_become_password`, a file with it, or `--ask-become-pass`".into(),
+        )
+    } else if has("password is required") || has("authentication is required") {
         (
             format!("sudo asks for a password to become `{user}`"),
             format!(
-                "let the login user in without one, in `/etc/sudoers.d/`: `LOGIN ALL=({user}) NOPASSWD: ALL`"
+                "give it with `--ask-become-pass` or `ansible_become_password`, or let the login user in without one, in `/etc/sudoers.d/`: `LOGIN ALL=({user}) NOPASSWD: ALL`"
             ),
         )
     } else if has("have a tty") || has("no tty present") {
@@ -58,7 +63,7 @@ pub(super) fn refused(host: &str, become_user: Option<&str>, text: &str) -> Prob
         )
     };
     // bash quotes the command that it could not run.
-    let text = text.replace(BECOME, "…");
+    let text = text.replace(BECOME, "…").replace(BECOME_TOLD, "…");
     let problem = Problem::unreachable(what).on(host).hint(hint);
     if text.is_empty() {
         problem

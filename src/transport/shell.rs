@@ -62,20 +62,28 @@ impl Shell {
         sessions: &Sessions,
     ) -> Result<Self, Problem> {
         let become_user = connection.become_user.as_deref();
-        let Some(target) = Target::new(host, &connection.way) else {
-            return Self::local(host, become_user).await;
+        let password = connection.become_password.as_ref();
+        let password = password.filter(|_| become_user.is_some());
+        let (program, first) = local::becoming(password);
+        let peer = match Target::new(host, &connection.way) {
+            None => {
+                let (child, pipes) = local::start(host, become_user, program)?;
+                Peer::Local(pipes, child)
+            }
+            Some(target) => {
+                let opened = Channel::open(&target, become_user, program, sessions).await?;
+                Peer::Ssh(opened.1, opened.0)
+            }
         };
-        let (channel, pipes) = Channel::open(&target, become_user, sessions).await?;
-        Self::new(host, Peer::Ssh(pipes, channel))
-            .greet(become_user)
-            .await
+        Self::new(host, peer).greet(become_user, &first).await
     }
 
     /// A shell on this very machine ([`Way::Local`](crate::inventory::Way::Local)).
     pub async fn local(host: &str, become_user: Option<&str>) -> Result<Self, Problem> {
-        let (child, pipes) = local::start(host, become_user)?;
+        let (program, first) = local::becoming(None);
+        let (child, pipes) = local::start(host, become_user, program)?;
         Self::new(host, Peer::Local(pipes, child))
-            .greet(become_user)
+            .greet(become_user, &first)
             .await
     }
 
@@ -100,11 +108,12 @@ impl Shell {
     }
 
     /// Waits for the shell's first words, so that what `sudo` refuses is known before anything is sent.
-    async fn greet(mut self, become_user: Option<&str>) -> Result<Self, Problem> {
+    /// `first`: what whoever starts the shell reads before it.
+    async fn greet(mut self, become_user: Option<&str>, first: &str) -> Result<Self, Problem> {
         let (Peer::Local(pipes, _) | Peer::Ssh(pipes, _)) = &mut self.peer else {
             return Ok(self);
         };
-        let hello = protocol::hello(&self.tag);
+        let hello = format!("{first}{}", protocol::hello(&self.tag));
         let mut ignore = |_| {};
         let waiting = pipes.pump(&mut self.decoder, &hello, &mut ignore, Decoder::greeted);
         match timeout(GREETING, waiting).await {

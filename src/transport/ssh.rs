@@ -9,7 +9,6 @@ use openssh::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::local::BECOME;
 use super::pipes::Pipes;
 use super::protocol::quote;
 use super::refusal::{self, Target};
@@ -36,12 +35,13 @@ impl Channel {
     pub async fn open(
         target: &Target<'_>,
         become_user: Option<&str>,
+        program: &str,
         sessions: &Sessions,
     ) -> Result<(Self, Pipes), Problem> {
         let session = session(target, sessions).await?;
         let command = become_user.map_or_else(
             || "exec /bin/sh".to_owned(),
-            |user| format!("exec /bin/sh -c {} sh {}", quote(BECOME), quote(user)),
+            |user| format!("exec /bin/sh -c {} sh {}", quote(program), quote(user)),
         );
         let mut tries = 0;
         let mut child = loop {

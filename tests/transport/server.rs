@@ -148,6 +148,7 @@ impl Server {
                 ],
             },
             become_user: None,
+            become_password: None,
         }
     }
 

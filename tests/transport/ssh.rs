@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pgha::inventory::Connection;
+use pgha::inventory::{BecomePassword, Connection};
 use pgha::transport::{Endpoint, Sessions, Shell};
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
@@ -43,6 +43,54 @@ fn an_exchange_over_ssh_is_as_one_here() {
         shell.close().await;
         drop(sessions);
         assert!(!folder.exists());
+    });
+}
+
+/// A sudo that asks, as the real one does with `-S`: for one line of its input.
+const ASKS: &str = r#"
+[ "$1" = -n ] && { echo 'sudo: a password is required' >&2; exit 1; }
+IFS= read -r given
+[ "$given" = 's3cret $(x)' ] || { echo 'Sorry, try again.' >&2; exit 1; }
+shift 7; exec "$@""#;
+
+#[test]
+fn sudo_is_told_its_password_over_its_input() {
+    bounded(async {
+        let server = Server::start();
+        server.command("sudo", ASKS);
+        let with = |text: &str| Connection {
+            become_user: Some("somebody".into()),
+            become_password: Some(BecomePassword::new(text).expect("a line")),
+            ..server.connection()
+        };
+        let connection = with("s3cret $(x)");
+        let shared = sessions(&connection);
+        let mut shell = Shell::open("db1", &connection, &shared)
+            .await
+            .expect("a shell");
+        let steps = run(&mut shell, &["echo here"]).await;
+        assert_eq!(steps, [given(&["here"], &[], 0)]);
+        shell.close().await;
+
+        let wrong = with("other");
+        let problem = Shell::open("db1", &wrong, &shared)
+            .await
+            .err()
+            .expect("refused");
+        assert_eq!(
+            problem.what,
+            "sudo does not take the password to become `somebody`"
+        );
+        assert!(!format!("{problem:?} {wrong:?}").contains("other"));
+
+        // Where nobody asks, the line is not left for the shell.
+        server.command("sudo", "shift 5; exec \"$@\"");
+        let mut shell = Shell::open("db1", &connection, &shared)
+            .await
+            .expect("a shell");
+        let steps = run(&mut shell, &["echo here"]).await;
+        assert_eq!(steps, [given(&["here"], &[], 0)]);
+        shell.close().await;
     });
 }
 
