@@ -298,7 +298,7 @@ fn files_that_are_no_inventory_are_refused_at_once() {
     fs::remove_file(place.path("inventory.yml")).unwrap();
     place.refuses(&[], &["`inventory.yml` cannot be read", "hint:"]);
     fs::create_dir(place.path("inventory.yml")).unwrap();
-    place.refuses(&[], &["`inventory.yml` is a folder", "hint:"]);
+    place.refuses(&[], &["no file that could be one", "hint:"]);
 }
 
 #[test]

@@ -42,8 +42,24 @@ fn sorted(mut list: Value) -> Value {
             }
         }
     }
+    let mut list = plain(list);
     list.sort_all_objects();
     list
+}
+
+/// A list writes text that is not to be evaluated as `{"__ansible_unsafe": "text"}`: pgha as text.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(map) => match map.get("__ansible_unsafe") {
+            Some(text) => text.clone(),
+            None => map
+                .into_iter()
+                .map(|(name, value)| (name, plain(value)))
+                .collect(),
+        },
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        other => other,
+    }
 }
 
 fn listed(program: &mut Command) -> Value {
@@ -72,7 +88,7 @@ fn kept(name: &str) -> PathBuf {
 fn inventories_are_read_as_ansible_read_them() {
     for (name, inventories, _) in SHAPES {
         let expected = std::fs::read_to_string(kept(name)).expect("it was kept");
-        let expected: Value = serde_json::from_str(&expected).expect("it is JSON");
+        let expected = sorted(serde_json::from_str(&expected).expect("it is JSON"));
         let found = pgha(inventories);
         assert!(
             found == expected,

@@ -71,13 +71,14 @@ fn inside(folder: &Path, texts: &mut Vec<Text>, depth: usize) -> Result<(), Prob
 }
 
 fn text(path: &Path) -> Result<Text, Problem> {
-    let is_program = is_program(path);
-    if may_execute(path) && is_program {
+    let begin = begin(path);
+    let is_script = begin.starts_with(b"#!");
+    if may_execute(path) && (is_script || begin == *b"\x7fELF") {
         let source = script::output(path)?;
         let form = Form::Listed;
         return Ok(Text { form, source });
     }
-    if is_program {
+    if is_script {
         return Err(Problem::input(format!(
             "`{}` is a program, and may not be executed",
             path.display()
@@ -94,12 +95,13 @@ fn may_execute(path: &Path) -> bool {
     metadata.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether it begins as a script or a binary does. A YAML file with the mode of a program is a YAML file.
-fn is_program(path: &Path) -> bool {
+/// The first bytes, by which a program is told: a YAML file with the mode of a program is a YAML file.
+fn begin(path: &Path) -> [u8; 4] {
     use std::io::Read as _;
     let mut begin = [0_u8; 4];
-    let read = fs::File::open(path).and_then(|mut file| file.read(&mut begin));
-    read.is_ok_and(|_| begin.starts_with(b"#!") || begin == *b"\x7fELF")
+    // What cannot be read is told where it is read whole.
+    let _ = fs::File::open(path).and_then(|mut file| file.read(&mut begin));
+    begin
 }
 
 /// Everything in `group_vars` or `host_vars`; whose it is, the inventory knows.

@@ -38,14 +38,22 @@ fn source(path: &Path, text: String) -> Arc<Source> {
 
 /// The hosts of all groups, as the lists name them.
 fn hosts(groups: &Map<String, Value>) -> BTreeSet<String> {
-    let list = |group: &Value| match group {
+    let list = |(name, group): (&String, &Value)| match group {
         Value::Array(hosts) => hosts.clone(),
+        // Ansible takes such a one for a host of that name.
+        Value::Object(map)
+            if !["hosts", "vars", "children"]
+                .iter()
+                .any(|key| map.contains_key(*key)) =>
+        {
+            vec![Value::from(name.as_str())]
+        }
         _ => {
             let hosts = group.get("hosts").and_then(Value::as_array);
             hosts.cloned().unwrap_or_default()
         }
     };
-    let named = groups.values().flat_map(list);
+    let named = groups.iter().flat_map(list);
     named
         .filter_map(|host| host.as_str().map(str::to_owned))
         .collect()

@@ -11,6 +11,9 @@ use super::{Reading, Variables};
 use crate::problem::{Problem, Problems, did_you_mean};
 use crate::words::list;
 
+/// Between groups.
+const SEPARATORS: [char; 2] = [':', ','];
+
 /// The hosts of one cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Declared {
@@ -59,16 +62,19 @@ impl Reading {
         let group = |host: &str, variable: &str, default: &str| -> String {
             self.word(host, variable).unwrap_or(default).to_owned()
         };
-        let is_in = |host: &String, group: &str| {
-            self.groups
-                .get(group)
-                .is_some_and(|hosts| hosts.contains(host))
+        // One group, or several with `:` between them, as in a pattern of hosts.
+        let is_in = |host: &String, groups: &str| {
+            let mut groups = groups.split(SEPARATORS).map(str::trim);
+            groups.any(|group| {
+                let hosts = self.groups.get(group);
+                hosts.is_some_and(|hosts| hosts.contains(host))
+            })
         };
         let mut clusters: IndexMap<String, Declared> = IndexMap::new();
         for host in self.vars.keys() {
             let members = group(host, "cluster_members", &defaults.cluster_members);
             if is_in(host, &members) {
-                let usual = members == defaults.cluster_members;
+                let usual = members == defaults.cluster_members || members.contains(SEPARATORS);
                 let default = if usual {
                     &defaults.cluster_name
                 } else {

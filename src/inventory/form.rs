@@ -33,13 +33,15 @@ pub fn form(source: &Source) -> Result<Form, Problem> {
             )));
         }
         "yml" | "yaml" | "json" | "" if is_listed(text) => return Ok(Form::Listed),
-        "yml" | "yaml" | "json" => return Ok(Form::Yaml),
         _ => {}
     }
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| !line.is_empty() && !line.starts_with(['#', ';']));
-    Ok(match first {
-        Some(line) if extension.is_empty() && begins_yaml(line) => Form::Yaml,
+    Ok(match (extension, first) {
+        // Ansible tries INI where a text is no YAML.
+        ("yml" | "yaml" | "json", Some(line)) if is_section(line) => Form::Ini,
+        ("yml" | "yaml" | "json", _) => Form::Yaml,
+        ("", Some(line)) if begins_yaml(line) => Form::Yaml,
         _ => Form::Ini,
     })
 }
@@ -56,6 +58,12 @@ fn is_listed(text: &str) -> bool {
         || groups.values().any(|group| {
             group.is_array() || group.get("hosts").is_some_and(serde_json::Value::is_array)
         })
+}
+
+/// Whether that is the head of a section: in YAML it would be a list, which is no inventory.
+fn is_section(line: &str) -> bool {
+    let line = line.split(" #").next().unwrap_or_default().trim_end();
+    line.starts_with('[') && line.ends_with(']') && !line.contains([',', ' '])
 }
 
 /// Whether a text whose first line is that is YAML: a mapping, or marked as YAML.
@@ -98,7 +106,8 @@ mod tests {
         assert_eq!(of("hosts", "---\nall:\n"), Some(Form::Yaml));
         assert_eq!(of("hosts", "all: # x\n  hosts:\n"), Some(Form::Yaml));
         assert_eq!(of("hosts", "all: {hosts: {a: }}\n"), Some(Form::Yaml));
-        assert_eq!(of("hosts.yml", "[db]\n"), Some(Form::Yaml));
+        assert_eq!(of("hosts.yml", "# x\n[db]\n"), Some(Form::Ini));
+        assert_eq!(of("hosts.yml", "[a, b]\n"), Some(Form::Yaml));
         assert_eq!(
             of("x.json", r#"{"all": {"hosts": {"a": {}}}}"#),
             Some(Form::Yaml)

@@ -211,7 +211,8 @@ fn read_pair(source: &Arc<Source>) -> Result<Map, Problem> {
     if text.trim_start().starts_with('{') {
         return read_file(source);
     }
-    let Some(equals) = text.find('=') else {
+    let is_name = |at: &usize| !text[..*at].trim().is_empty();
+    let Some(equals) = text.find('=').filter(is_name) else {
         return Err(Problem::input(format!(
             "expected `name=value`, found `{}`",
             text.escape_debug()

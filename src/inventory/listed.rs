@@ -9,7 +9,7 @@ use crate::yaml::{self, Key, Map, Node, Value};
 /// Reads one text into the tree.
 pub(super) fn read(tree: &mut Tree, source: &Arc<Source>, notes: &mut Notes) {
     let root = match yaml::parse_as_ansible(source) {
-        Ok(root) => root,
+        Ok(root) => plain(root),
         Err(problem) => return notes.problems.push(problem),
     };
     let Some(groups) = root.as_map() else {
@@ -38,6 +38,22 @@ pub(super) fn read(tree: &mut Tree, source: &Arc<Source>, notes: &mut Notes) {
             tree.host_vars(&key.name, vars);
         }
     }
+}
+
+/// A list writes text that Ansible must not evaluate as `{"__ansible_unsafe": "text"}`.
+fn plain(node: Node) -> Node {
+    let value = match node.value {
+        Value::Map(mut map) if map.len() == 1 && map.get("__ansible_unsafe").is_some() => {
+            return map.0.remove(0).1;
+        }
+        Value::Map(map) => {
+            let entries = map.0.into_iter().map(|(key, node)| (key, plain(node)));
+            Value::Map(Map(entries.collect()))
+        }
+        Value::Sequence(items) => Value::Sequence(items.into_iter().map(plain).collect()),
+        other => other,
+    };
+    Node { value, ..node }
 }
 
 /// Reads one group; gives the hosts that are named in it.

@@ -122,7 +122,7 @@ fn host(
     let reached = ssh::read(name, &given, reading, problems);
     let typed = typed::read(&given, problems);
     let (reached, mut typed) = (reached?, typed?);
-    if declared.has(name) {
+    if declared.has(name) && !given.contains_key("cluster_name") {
         typed.variables.cluster_name.clone_from(&declared.name);
     }
     let mut vars = typed::to_json(&typed.variables);

@@ -318,6 +318,10 @@ fn any_group_may_be_the_members() {
         told.contains("`w`, which is in no cluster, is left out"),
         "{told}"
     );
+    let two = "all: {vars: {cluster_members: 'primary:standby'}, children: {primary: {hosts: {a: }}, standby: {hosts: {b: }}}}";
+    let inventory = read(&sources(two));
+    assert_eq!(inventory.group("postgres"), ["a", "b"]);
+    assert_eq!(inventory.cluster.name, "pgha");
     let missing = "all: {children: {databases: {hosts: {n: }}}}";
     let hint = load(&sources(missing)).unwrap_err().0[0].hint.clone();
     assert!(

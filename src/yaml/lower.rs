@@ -93,7 +93,7 @@ impl Lowering<'_> {
                 .to_owned()
         };
         let number = |value: Value| {
-            if tag == Some(Tag::Unsafe) || is_text(&written()) {
+            if tag.is_some() || is_text(&written()) {
                 Value::String(written())
             } else {
                 value
@@ -110,7 +110,7 @@ impl Lowering<'_> {
             }
         }
         Ok(match raw {
-            Raw::Bool(_) | Raw::Null if tag == Some(Tag::Unsafe) => Value::String(written()),
+            Raw::Bool(_) | Raw::Null if tag.is_some() => Value::String(written()),
             Raw::Bool(value) => Value::Bool(value),
             Raw::Int(value) => number(Value::Int(value)),
             Raw::Float(value) => number(Value::Float(value)),
@@ -162,6 +162,9 @@ impl Lowering<'_> {
             };
             for word in code.split([' ', '\t', '\n', '\r', '[', '{', ',']) {
                 let start = at + (word.as_ptr() as usize - line.as_ptr() as usize);
+                if word == "!!str" {
+                    return Ok(Some(Tag::Text));
+                }
                 if word.starts_with('!') && !word.starts_with("!!") && !word.starts_with("!<") {
                     return self
                         .known_tag(
@@ -219,6 +222,8 @@ impl Lowering<'_> {
 enum Tag {
     /// The value is text, whatever it looks like.
     Unsafe,
+    /// The same, as YAML itself says it.
+    Text,
 }
 
 /// Whether what YAML takes for a number is rather text: `0644`, `1_000`, more digits than a number has.
