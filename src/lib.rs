@@ -21,6 +21,7 @@ pub mod render;
 pub mod resource;
 #[allow(clippy::disallowed_methods, reason = "has the effects")]
 pub mod run;
+pub mod schema;
 pub mod secret;
 pub mod shell;
 pub mod size;

@@ -19,6 +19,7 @@ mod plan;
 mod playbook;
 mod rejoin;
 mod remove;
+mod schema;
 mod script;
 mod status;
 mod switchover;
@@ -92,6 +93,10 @@ enum Verb {
     Validate(validate::Arguments),
     /// Show hosts, groups and variables, and where each variable comes from; connects nowhere
     Inventory(inventory::Arguments),
+    /// Print a JSON schema of inventories or playbooks, for editors
+    ///
+    /// In the first line of a file: `# yaml-language-server: $schema=PATH`.
+    Schema(schema::Arguments),
     /// The playbooks, templates and programs that pgha ships
     #[command(subcommand)]
     Playbook(playbook::Verb),
@@ -134,6 +139,7 @@ pub fn main() -> ExitCode {
             Verb::Conninfo(arguments) => conninfo::run(&arguments),
             Verb::Validate(arguments) => validate::run(&arguments),
             Verb::Inventory(arguments) => inventory::run(&arguments),
+            Verb::Schema(arguments) => schema::run(&arguments),
             Verb::Playbook(verb) => playbook::run(&verb),
             Verb::Lab(verb) => lab::run(verb).await,
             Verb::Completions(arguments) => completions::run(&arguments),

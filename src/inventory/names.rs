@@ -82,6 +82,11 @@ pub(super) const CLUSTER: [&str; 11] = [
 /// The one variable that is a password.
 pub(super) const PASSWORD: &str = "repmgr_password";
 
+/// The names of the variables that say how a host is reached.
+pub fn connection_variables() -> &'static [&'static str] {
+    &CONNECTION
+}
+
 /// pgha's own variables: the fields of [`Variables`], and the password.
 pub(super) fn pgha() -> &'static [String] {
     static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -5,9 +5,9 @@ mod parse;
 mod play;
 mod step;
 
-pub use parse::{no_deadline, parse};
+pub use parse::{PLAY_KEYS, no_deadline, parse};
 pub use play::Play;
-pub use step::{Step, Undo};
+pub use step::{KEYS as STEP_KEYS, Step, Undo};
 
 /// A playbook with everything that it imports.
 #[derive(Clone, Debug, PartialEq)]

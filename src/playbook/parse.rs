@@ -8,7 +8,8 @@ use super::{Play, Playbook};
 use crate::problem::{Problem, Problems, Source, Span, did_you_mean};
 use crate::yaml::{self, Key, Map, Node, Spanned, Value};
 
-pub(super) const PLAY_KEYS: [&str; 8] = [
+/// The keys of a play.
+pub const PLAY_KEYS: [&str; 8] = [
     "name", "hosts", "serial", "in_order", "always", "deadline", "vars", "steps",
 ];
 

@@ -31,7 +31,8 @@ pub struct Undo {
     pub arguments: Node,
 }
 
-pub(super) const KEYS: [&str; 5] = ["name", "when", "loop", "undo", "decides"];
+/// The keys of a step beside its resource.
+pub const KEYS: [&str; 5] = ["name", "when", "loop", "undo", "decides"];
 
 /// What declares a resource, as it is called in what is told of it.
 const STEP: &str = "a step";
