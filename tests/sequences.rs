@@ -145,6 +145,8 @@ struct Member {
     /// What the timer is for, on disk; and when it runs out, where it runs.
     pending: Option<Role>,
     timer: Option<Instant>,
+    /// As a candidate it was told that it will not be promoted.
+    stood_down: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,7 +212,7 @@ impl Hosts {
             // Whatever another one has decided is not to be erased.
             "arm" if own.timer.is_some() => return false,
             "arm" => {
-                own.handed_over = false;
+                (own.handed_over, own.stood_down) = (false, false);
                 (own.armed, own.signed_off) = (true, false);
                 own.pending = Some(if host == 0 {
                     Role::Outgoing
@@ -241,6 +243,7 @@ impl Hosts {
             "promote" => (own.server, own.signal) = (Server::Primary, false),
             "un-promote" => {
                 (own.armed, own.pending, own.timer) = (false, None, None);
+                own.stood_down = own.server != Server::Primary;
                 return own.server != Server::Primary;
             }
             "follow" if own.signal => own.server = Server::Standby,
@@ -279,6 +282,21 @@ impl Hosts {
             // `pooler-follow`, which does nothing while a timer runs.
             None => self.leads = primary,
         }
+    }
+
+    /// pgha was lost on the way back, after the candidate had stood down and before the old primary had its role again: the one place
+    /// where hosts do not end it by themselves. There are standbys only, and clients are told so.
+    fn is_for_failover(&self) -> bool {
+        let [outgoing, candidate] = &self.members;
+        let standbys = [outgoing, candidate].map(|member| member.signal);
+        candidate.stood_down && standbys == [true, true]
+    }
+
+    /// `pgha failover`
+    fn fail_over(&mut self) {
+        let own = &mut self.members[1];
+        (own.server, own.signal) = (Server::Primary, false);
+        (self.leads, self.waits, self.timer) = (1, false, None);
     }
 
     /// `end_as_outgoing`, and then `find_place`.
@@ -537,7 +555,10 @@ impl StateMachineTest for Sut {
     fn teardown(sut: Self, (): ()) {
         let sut = Self::apply(sut, &(), Event::Wait(3 * TIMER));
         Self::check_invariants(&sut, &());
-        let hosts = sut.hosts.lock().unwrap();
+        let mut hosts = sut.hosts.lock().unwrap();
+        if hosts.primaries().is_empty() && hosts.is_for_failover() {
+            hosts.fail_over();
+        }
         let [primary] = hosts.primaries()[..] else {
             panic!("nobody takes writes: {hosts:#?}");
         };

@@ -270,9 +270,8 @@ impl Verbs {
                     ..
                 } => state.members[node].server = Server::Down,
                 Op::StartPostgresql { .. } => {
-                    if !programs.start(state, node, fired) {
-                        return Err("PostgreSQL does not start".to_owned());
-                    }
+                    let starts = programs.start(state, node, fired);
+                    starts.then_some(()).ok_or("PostgreSQL does not start")?;
                 }
                 Op::Sql { .. } if change.resource == "standby_upstream" => {
                     let text = serde_json::to_string(op).unwrap();
