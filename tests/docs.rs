@@ -7,6 +7,8 @@ mod page;
 mod reference;
 #[path = "docs/shape.rs"]
 mod shape;
+#[path = "docs/vagrant.rs"]
+mod vagrant;
 #[path = "docs/verbs.rs"]
 mod verbs;
 
