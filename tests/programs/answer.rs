@@ -145,7 +145,7 @@ fn a_bound_key_asks_what_programs_ask_and_nothing_else() {
 /// What stands for `ssh`: the other host's sshd, which gives what comes after the address to `answer`.
 const SSHD: &str = r#"
 while [ "${1#-}" != "$1" ]; do
-  [ "$1" != -o ] || shift
+  case $1 in -o | -F) shift ;; esac
   shift
 done
 shift
