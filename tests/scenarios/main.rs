@@ -81,7 +81,7 @@ const SCENARIOS: &[Scenario] = &[
     (
         "recipe_004_two_nodes_without_repmgr",
         Others,
-        Always,
+        Whole,
         recipes::r004::from_bare_hosts,
     ),
     (
