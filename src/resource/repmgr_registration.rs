@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::postgresql_restart::streams;
 use super::postgresql_role::is_primary;
+use super::view::PASSFILE;
 use super::{Draft, Resource, Verdict, View};
 use crate::condition::Condition;
 use crate::facts::{Facts, NodeRecord, Probe};
@@ -155,7 +156,14 @@ impl Resource for RepmgrRegistration {
             // It copies the table: once everybody is in it.
             let members = view.topology.members.iter();
             let names = members.map(|member| member.name.clone());
-            return Ok(draft.after(names).run("postgres", argv).into());
+            // It makes a connection string of its words, which has no password file.
+            let register = Op::Run {
+                argv,
+                user: "postgres".to_owned(),
+                stdin: None,
+                environment: vec![("PGPASSFILE".to_owned(), PASSFILE.to_owned())],
+            };
+            return Ok(draft.after(names).op(register).into());
         }
         argv.extend(
             wanted

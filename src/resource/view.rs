@@ -11,7 +11,7 @@ use crate::postgres::conninfo::Conninfo;
 use crate::secret::Secrets;
 
 /// The members' and the witness's passwords for each other.
-const PASSFILE: &str = "/etc/pgha/pgpass";
+pub const PASSFILE: &str = "/etc/pgha/pgpass";
 
 /// Where one database of a pooler leads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
