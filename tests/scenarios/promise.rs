@@ -100,7 +100,7 @@ fn peers(lab: &Lab, node: &str, nodes: &[&str]) {
         node,
         &format!(
             "set -e
-            export PGCONNECT_TIMEOUT=10
+            export PGCONNECT_TIMEOUT=10 PGPASSFILE=/etc/pgha/pgpass
             for other in {}; do
                 ssh -n -F /etc/pgha/ssh_config $other true
                 psql -wXAtqd \"host=$other user=repmgr dbname=repmgr\" -c 'select 1'

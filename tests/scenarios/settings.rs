@@ -112,6 +112,13 @@ fn are_refused(hosts: Hosts) {
     let before = as_it_is(&lab);
     for wrong in WRONG {
         let inventory = std::fs::read_to_string(lab.inventory()).unwrap();
+        // Where the lab has it already, it is given once.
+        let name = wrong.variable.split_inclusive(':').next().unwrap();
+        lab.edit_inventory(|text| {
+            let lines = text.lines();
+            let others = lines.filter(|line| !line.trim_start().starts_with(name));
+            others.map(|line| format!("{line}\n")).collect()
+        });
         lab.set_variable(wrong.variable);
         let verb = if wrong.offline { "validate" } else { "apply" };
         let refused = lab.pgha(verb, &[]);
@@ -170,7 +177,6 @@ pub fn what_goes_over_them_is_told() {
 
     let conf = "/etc/postgresql/15/main";
     lab.on("node3", &format!("echo \"work_mem = '1MB'\" >{conf}/conf.d/zz.conf; echo 'max_connections = 50' >>{conf}/conf.d/zz.conf; pg_ctlcluster 15 main reload"));
-    lab.on("node2", &format!("sed -i \"s/^pg_ctl_options.*/pg_ctl_options = '-o \\\"-c log_statement=none\\\"'/\" {conf}/pg_ctl.conf; systemctl restart postgresql@15-main"));
     lab.sql("node1", "alter database app set jit = on");
     lab.sql("node1", "alter role app set work_mem = '64MB'");
     lab.sql("node1", "alter system set random_page_cost = 3");
@@ -188,7 +194,6 @@ pub fn what_goes_over_them_is_told() {
     for said in [
         "conf.d/zz.conf:1 says 1MB",
         "conf.d/zz.conf:2",
-        "the server's command line says none",
         "in the database `app`",
         "postgresql.conf:",
         "syntax error",
@@ -217,7 +222,6 @@ pub fn what_goes_over_them_is_told() {
         "node3",
         &format!("rm {conf}/conf.d/zz.conf; pg_ctlcluster 15 main reload"),
     );
-    lab.on("node2", &format!("sed -i \"s/^pg_ctl_options.*/pg_ctl_options = ''/\" {conf}/pg_ctl.conf; systemctl restart postgresql@15-main"));
     lab.sql("node1", "alter database app reset jit");
     lab.sql("node1", "alter role app reset work_mem");
     lab.pgha("apply", &[]).exits(0);
