@@ -14,7 +14,7 @@ use crate::render;
 use crate::render::progress::Ending;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until, secrets};
+use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -224,7 +224,7 @@ pub async fn make(
     events: &Events,
 ) -> Result<(Report, Vec<Problem>), Problems> {
     let loaded = &mut prepared.loaded;
-    secrets::complete(&loaded.secrets_path, &mut loaded.secrets, plan.secrets())?;
+    loaded.store.complete(&mut loaded.secrets, plan.secrets())?;
     let known = &prepared.loaded.secrets;
     let report = execute_until(plan, fleet, known, events, interrupt::asked()).await;
     let problems = report

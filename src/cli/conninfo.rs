@@ -99,12 +99,10 @@ fn conninfo(arguments: &Arguments, loaded: &Loaded) -> Result<Conninfo, Problem>
     }
     if arguments.show_password {
         let password = loaded.secrets.get(user).ok_or_else(|| {
-            Problem::input(format!("there is no password of `{user}` yet")).hint(format!(
-                "it is made at the first `pgha apply`, and kept in `{}`",
-                loaded.secrets_path.display()
-            ))
+            Problem::input(format!("there is no password of `{user}` yet"))
+                .hint(loaded.store.hint())
         })?;
-        conninfo = conninfo.with("password", password);
+        conninfo = conninfo.with("password", password.expose());
     }
     Ok(conninfo)
 }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
+use super::vault::Vault;
 use crate::inventory::{self, ExtraVar, Inventory, Sources, Way, select};
 use crate::playbook::{self, Playbook};
 use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
-use crate::run::secrets;
+use crate::run::secrets::{self, Store};
 use crate::secret::Secrets;
 use crate::template::{self, Engine};
+use crate::vault::{Keys, is_vault};
 
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
 pub static PROGRAMS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/programs");
@@ -36,6 +38,8 @@ pub struct Inputs {
     /// A variable, or `@file` with a YAML map of them; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE|@FILE")]
     pub extra_vars: Vec<String>,
+    #[command(flatten)]
+    pub vault: Vault,
 }
 
 /// The playbook to use.
@@ -53,7 +57,7 @@ pub struct Which {
 pub struct Loaded {
     pub inventory: Inventory,
     pub secrets: Secrets,
-    pub secrets_path: PathBuf,
+    pub store: Store,
     /// The hosts that `--limit` names; `None`: all.
     pub limit: Option<BTreeSet<String>>,
 }
@@ -85,6 +89,7 @@ impl Inputs {
             inventory: inventory.to_path_buf(),
             limit: None,
             extra_vars: Vec::new(),
+            vault: Vault::default(),
         }
     }
 
@@ -93,11 +98,9 @@ impl Inputs {
     pub fn load(&self) -> Result<Loaded, Problems> {
         let inventory = inventory::load(&self.sources()?)?;
         check_keys(&inventory)?;
-        let secrets_path = secrets::path(&self.inventory);
-        let mut known = secrets::load(&secrets_path)?;
-        for name in inventory.secrets.names() {
-            known.insert(name, inventory.secrets.get(name).unwrap_or_default());
-        }
+        let store = self.store()?;
+        let mut secrets = store.load()?;
+        secrets.extend(&inventory.secrets);
         let limit = self
             .limit
             .as_deref()
@@ -106,10 +109,27 @@ impl Inputs {
             .map(BTreeSet::from_iter);
         Ok(Loaded {
             inventory,
-            secrets: known,
-            secrets_path,
+            secrets,
+            store,
             limit,
         })
+    }
+
+    fn store(&self) -> Result<Store, Problem> {
+        let path = secrets::path(&self.inventory);
+        let is_vaulted = fs::read_to_string(&path).is_ok_and(|text| is_vault(&text));
+        Ok(Store::File {
+            path,
+            keys: match is_vaulted {
+                true => self.vault.keys()?,
+                false => Keys::default(),
+            },
+        })
+    }
+
+    /// Reads a file of the inventory's, and opens it where it is a vault.
+    fn read(&self, path: &Path) -> Result<Arc<Source>, Problem> {
+        self.vault.open(read(path)?)
     }
 
     fn sources(&self) -> Result<Sources, Problem> {
@@ -117,7 +137,7 @@ impl Inputs {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        let inventory = read(&self.inventory)?;
+        let inventory = self.read(&self.inventory)?;
         let folder = folder.canonicalize().map_err(|error| {
             Problem::input(format!("`{}` cannot be read", folder.display())).because(error)
         })?;
@@ -126,46 +146,47 @@ impl Inputs {
             .extra_vars
             .iter()
             .map(|text| match text.strip_prefix('@') {
-                Some(file) => Ok(ExtraVar::File(read(Path::new(file))?)),
+                Some(file) => Ok(ExtraVar::File(self.read(Path::new(file))?)),
                 None => Ok(ExtraVar::Pair(Arc::new(Source {
                     name: "--extra-vars".to_owned(),
                     text: text.clone(),
+                    vaulted: false,
                 }))),
             })
             .collect::<Result<_, Problem>>()?;
         Ok(Sources {
             inventory,
-            group_vars: variables(&shown.join("group_vars"))?,
-            host_vars: variables(&shown.join("host_vars"))?,
+            group_vars: self.variables(&shown.join("group_vars"))?,
+            host_vars: self.variables(&shown.join("host_vars"))?,
             extra_vars,
             folder,
             home: std::env::home_dir(),
         })
     }
-}
 
-/// The files in `group_vars` or `host_vars`: `NAME.yml`, `NAME.yaml`, `NAME`, and all of those in a folder `NAME`.
-fn variables(folder: &Path) -> Result<Vec<(String, Arc<Source>)>, Problem> {
-    let mut found = Vec::new();
-    for path in list(folder) {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            continue;
-        };
-        if name.starts_with('.') || name.ends_with('~') {
-            continue;
-        }
-        if path.is_dir() {
-            for inner in list(&path).into_iter().filter(|inner| is_yaml(inner)) {
-                found.push((name.to_owned(), read(&inner)?));
+    /// The files in `group_vars` or `host_vars`: `NAME.yml`, `NAME.yaml`, `NAME`, and all of those in a folder `NAME`.
+    fn variables(&self, folder: &Path) -> Result<Vec<(String, Arc<Source>)>, Problem> {
+        let mut found = Vec::new();
+        for path in list(folder) {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            if name.starts_with('.') || name.ends_with('~') {
+                continue;
             }
-        } else if is_yaml(&path) {
-            let stem = name
-                .strip_suffix(".yml")
-                .or_else(|| name.strip_suffix(".yaml"));
-            found.push((stem.unwrap_or(name).to_owned(), read(&path)?));
+            if path.is_dir() {
+                for inner in list(&path).into_iter().filter(|inner| is_yaml(inner)) {
+                    found.push((name.to_owned(), self.read(&inner)?));
+                }
+            } else if is_yaml(&path) {
+                let stem = name
+                    .strip_suffix(".yml")
+                    .or_else(|| name.strip_suffix(".yaml"));
+                found.push((stem.unwrap_or(name).to_owned(), self.read(&path)?));
+            }
         }
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// What is in a folder, by name; nothing if there is no such folder.
@@ -219,6 +240,7 @@ fn read(path: &Path) -> Result<Arc<Source>, Problem> {
     Ok(Arc::new(Source {
         name: shown.to_string(),
         text,
+        vaulted: false,
     }))
 }
 
@@ -385,5 +407,6 @@ fn embedded(files: &Dir<'_>, name: &str, folder: &str) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: format!("{folder}/{name}"),
         text: text.to_owned(),
+        vaulted: false,
     }))
 }

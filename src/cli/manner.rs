@@ -7,6 +7,7 @@ use clap::Args;
 use super::apply::Mode;
 use super::load::Which;
 use super::plan::{Common, Contents};
+use super::vault::Vault;
 
 #[derive(Args)]
 pub struct Manner {
@@ -27,6 +28,8 @@ pub struct Manner {
     record: Option<PathBuf>,
     #[command(flatten)]
     contents: Contents,
+    #[command(flatten)]
+    vault: Vault,
 }
 
 impl Manner {
@@ -34,6 +37,7 @@ impl Manner {
     pub fn common(&self, inventory: &Path, playbook: &'static str) -> Common {
         let mut common = Common::of(inventory);
         common.inputs.extra_vars.clone_from(&self.extra_vars);
+        common.inputs.vault = self.vault.clone();
         common.which = Which::shipped(playbook);
         common.json = self.json;
         common.verbose = self.verbose;

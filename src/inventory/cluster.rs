@@ -9,6 +9,7 @@ use super::discreet::hide;
 use super::load::Loaded;
 use super::{Database, User, Way, names};
 use crate::problem::{Problem, Source, Span, did_you_mean};
+use crate::secret::Secret;
 
 /// The groups whose hosts make up the cluster.
 const GROUPS: [&str; 3] = ["postgres", "witness", "pgbouncer"];
@@ -139,12 +140,12 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
 }
 
 /// The passwords that `postgresql_users` alone decides.
-fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
+fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &Secret> {
     loaded
         .passwords
         .iter()
         .filter(|(role, _)| **role != loaded.host.variables.repmgr_user)
-        .map(|(role, password)| (role.as_str(), password.as_str()))
+        .map(|(role, password)| (role.as_str(), password))
         .collect()
 }
 

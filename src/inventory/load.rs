@@ -9,14 +9,14 @@ use super::layers::{Layers, Vars};
 use super::tree::Tree;
 use super::{Host, Inventory, Sources, cluster, names, ssh, typed};
 use crate::problem::{Problem, Problems};
-use crate::secret::Secrets;
+use crate::secret::{Secret, Secrets};
 
 /// A host with what is needed to compare it with others.
 pub(super) struct Loaded {
     pub host: Host,
     pub given: Vars,
     /// By role.
-    pub passwords: BTreeMap<String, String>,
+    pub passwords: BTreeMap<String, Secret>,
 }
 
 /// Reads an inventory and all its variables.
@@ -52,7 +52,7 @@ pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
     };
     let mut secrets = Secrets::default();
     for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
-        secrets.insert(role, password);
+        secrets.insert(role, password.clone());
     }
     let hosts = loaded
         .into_iter()

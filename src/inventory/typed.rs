@@ -9,13 +9,14 @@ use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::{Variables, names, rules};
 use crate::problem::{Problem, Problems, Span};
+use crate::secret::Secret;
 use crate::yaml::{self, Key, Map, Node, Value};
 
 /// The variables of one host, and the passwords that stood among them.
 pub(super) struct Typed {
     pub variables: Variables,
     /// By role.
-    pub passwords: BTreeMap<String, String>,
+    pub passwords: BTreeMap<String, Secret>,
 }
 
 /// Variables by name.
@@ -129,7 +130,7 @@ fn one(
 fn normal(
     name: &str,
     given: &Given,
-    passwords: &mut BTreeMap<String, String>,
+    passwords: &mut BTreeMap<String, Secret>,
 ) -> Result<Node, Problems> {
     match name {
         "postgresql_settings" | "repmgr_settings" | "pgbouncer_settings" => settings(&given.node),
@@ -200,7 +201,7 @@ fn settings(node: &Node) -> Result<Node, Problems> {
 }
 
 /// Takes the passwords out of `postgresql_users`.
-fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, Problems> {
+fn users(node: &Node, passwords: &mut BTreeMap<String, Secret>) -> Result<Node, Problems> {
     let Some(items) = node.as_sequence() else {
         return Ok(node.clone());
     };
@@ -262,7 +263,7 @@ fn without_password(mut user: Node) -> Node {
 }
 
 /// A password's text. A problem names the place only: an excerpt would show the password.
-fn password(node: &Node) -> Result<String, Problem> {
+fn password(node: &Node) -> Result<Secret, Problem> {
     let refuse = |what: &str, hint: &str| {
         Err(hide(
             Problem::input(format!("the password {what}"))
@@ -270,15 +271,19 @@ fn password(node: &Node) -> Result<String, Problem> {
                 .hint(hint),
         ))
     };
-    match node.as_str() {
-        Some("") => refuse("is empty", "write one, or remove the key"),
-        Some(text) if text.chars().any(char::is_control) => refuse(
+    let text = match &node.value {
+        Value::Secret(secret) => secret.clone(),
+        Value::String(text) | Value::Literal(text) => Secret::from(text.as_str()),
+        Value::Null => return refuse("is empty", "write one, or remove the key"),
+        _ => return refuse("is no text", "put it in quotes"),
+    };
+    match text.expose() {
+        "" => refuse("is empty", "write one, or remove the key"),
+        plain if plain.chars().any(char::is_control) => refuse(
             "holds a control character or a line break",
             "write it on one line",
         ),
-        Some(text) => Ok(text.to_owned()),
-        None if node.is_null() => refuse("is empty", "write one, or remove the key"),
-        None => refuse("is no text", "put it in quotes"),
+        _ => Ok(text),
     }
 }
 

@@ -143,7 +143,7 @@ impl File {
     fn tells_secret(&self, text: &str, view: &View<'_>) -> bool {
         let declared = self.text();
         let mut known = declared.secrets().filter_map(|name| view.secrets.get(name));
-        has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret))
+        has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret.expose()))
     }
 
     /// The hash of the declared content, unless a secret in it is yet to be made.

@@ -76,22 +76,35 @@ impl Lowering<'_> {
                 .trim()
                 .to_owned()
         };
+        if tag == Some(Tag::Vault) {
+            return match raw {
+                Raw::String(text) => Ok(Value::Vault(text)),
+                _ => Err(Problem::input("what `!vault` tags is no text")
+                    .at(span)
+                    .hint("write it as `ansible-vault encrypt_string` does: `!vault |`, and the lines below it")),
+            };
+        }
         let number = |value: Value| {
-            if tag == Some(Tag::Unsafe) || is_text(&written()) {
+            if tag == Some(Tag::Unsafe) {
+                Value::Literal(written())
+            } else if is_text(&written()) {
                 Value::String(written())
             } else {
                 value
             }
         };
         Ok(match raw {
-            Raw::Bool(_) | Raw::Null if tag == Some(Tag::Unsafe) => Value::String(written()),
+            Raw::Bool(_) | Raw::Null if tag == Some(Tag::Unsafe) => Value::Literal(written()),
             Raw::Bool(value) => Value::Bool(value),
             Raw::Int(value) => number(Value::Int(value)),
             Raw::Float(value) => number(Value::Float(value)),
             Raw::Huge => Value::String(written()),
             Raw::String(text) => {
                 self.check(&text, span)?;
-                Value::String(text)
+                match tag {
+                    Some(Tag::Unsafe) => Value::Literal(text),
+                    _ => Value::String(text),
+                }
             }
             _ => Value::Null,
         })
@@ -145,15 +158,7 @@ impl Lowering<'_> {
     fn known_tag(&self, word: &str, span: &Span) -> Result<Tag, Problem> {
         match word {
             "!" | "!unsafe" => Ok(Tag::Unsafe),
-            "!vault" | "!vault-encrypted" => {
-                Err(
-                    Problem::input("values that Ansible Vault encrypted are not supported")
-                        .at(span)
-                        .hint(
-                            "keep passwords in a file `group_vars/all/secrets.yml` of mode 0600",
-                        ),
-                )
-            }
+            "!vault" | "!vault-encrypted" => Ok(Tag::Vault),
             _ => Err(Problem::input(format!("the tag `{word}` is not supported"))
                 .at(span)
                 .hint(
@@ -181,6 +186,8 @@ impl Lowering<'_> {
 enum Tag {
     /// The value is text, whatever it looks like.
     Unsafe,
+    /// The value is encrypted.
+    Vault,
 }
 
 /// Whether what YAML takes for a number is rather text: `0644`, `1_000`, more digits than a number has.

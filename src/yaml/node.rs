@@ -1,6 +1,7 @@
 //! The spanned tree.
 
 use crate::problem::Span;
+use crate::secret::Secret;
 
 /// A piece of text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,12 @@ pub enum Value {
     Int(i64),
     Float(f64),
     String(String),
+    /// Text in which no template is looked for: `!unsafe`.
+    Literal(String),
+    /// Text that Ansible Vault encrypted, as it stands: `!vault`.
+    Vault(String),
+    /// What came out of a vault. No reader has a file that holds one: evaluation makes them.
+    Secret(Secret),
     Sequence(Vec<Node>),
     Map(Map),
 }
@@ -89,7 +96,7 @@ impl Node {
 
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::String(text) => Some(text),
+            Value::String(text) | Value::Literal(text) => Some(text),
             _ => None,
         }
     }
@@ -108,14 +115,22 @@ impl Node {
         }
     }
 
-    /// A scalar as it is written: `1.10` stays `1.10`, a string is without its quotes. `None` for null, lists and mappings.
+    /// A scalar as it is written: `1.10` stays `1.10`, a string is without its quotes. `None` for null, lists, mappings, and
+    /// for what is secret.
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
-            Value::String(text) => Some(text.clone()),
+            Value::String(text) | Value::Literal(text) => Some(text.clone()),
             Value::Bool(value) => Some(value.to_string()),
-            Value::Int(_) | Value::Float(_) => Some(self.source_text().trim().to_owned()),
-            Value::Null | Value::Sequence(_) | Value::Map(_) => None,
+            Value::Int(value) => Some(self.written().unwrap_or_else(|| value.to_string())),
+            Value::Float(value) => Some(self.written().unwrap_or_else(|| value.to_string())),
+            _ => None,
         }
+    }
+
+    /// The text of a number where it was written; `None` where a template gave it, since the template stands there.
+    fn written(&self) -> Option<String> {
+        let text = self.source_text().trim();
+        (!text.is_empty() && !text.contains("{{") && !text.contains("{%")).then(|| text.to_owned())
     }
 
     /// The text of the source that this node spans.
@@ -125,7 +140,7 @@ impl Node {
             .unwrap_or_default()
     }
 
-    /// The value without its spans.
+    /// The value without its spans; `<secret>` for what is secret.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
@@ -133,7 +148,8 @@ impl Node {
             Value::Bool(value) => Json::from(*value),
             Value::Int(value) => Json::from(*value),
             Value::Float(value) => Json::from(*value),
-            Value::String(text) => Json::from(text.as_str()),
+            Value::String(text) | Value::Literal(text) => Json::from(text.as_str()),
+            Value::Vault(_) | Value::Secret(_) => Json::from("<secret>"),
             Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
             Value::Map(map) => map
                 .iter()
@@ -144,12 +160,17 @@ impl Node {
 
     /// What it is, for messages: ``the string `abc` ``, `a list`.
     pub fn describe(&self) -> String {
+        let is_scalar = !matches!(self.value, Value::Null | Value::Sequence(_) | Value::Map(_));
+        if self.span.source.vaulted && is_scalar {
+            return "another value".to_owned();
+        }
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Bool(value) => format!("the boolean `{value}`"),
             Value::Int(value) => format!("the number `{value}`"),
             Value::Float(value) => format!("the number `{value}`"),
-            Value::String(text) => match text.char_indices().nth(40) {
+            Value::Vault(_) | Value::Secret(_) => "a secret".to_owned(),
+            Value::String(text) | Value::Literal(text) => match text.char_indices().nth(40) {
                 Some((end, _)) => format!("the string `{}…`", text[..end].escape_debug()),
                 None => format!("the string `{}`", text.escape_debug()),
             },

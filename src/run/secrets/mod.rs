@@ -1,0 +1,83 @@
+//! The secrets that no inventory gives: a map from role to password, and the key pair of the `postgres` user. They are kept in
+//! `secrets.yml` beside the inventory, in the open or as a vault, or come from a command and are kept nowhere.
+
+mod command;
+mod file;
+mod made;
+mod map;
+
+use std::path::{Path, PathBuf};
+
+use crate::problem::Problem;
+use crate::secret::Secrets;
+use crate::vault::Keys;
+
+/// Where the secrets of an inventory are.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// `secrets.yml`; the keys open it where it is a vault.
+    File { path: PathBuf, keys: Keys },
+    /// `secrets_command`, run by `/bin/sh` in the inventory's folder.
+    Command { command: String, folder: PathBuf },
+}
+
+/// The file of an inventory.
+pub fn path(inventory: &Path) -> PathBuf {
+    inventory.with_file_name("secrets.yml")
+}
+
+impl Store {
+    /// All secrets that are there; none if there is no file yet.
+    ///
+    /// # Errors
+    /// The file is readable by others, is a vault that no key opens, is no map of strings, or cannot be read; the command fails.
+    pub fn load(&self) -> Result<Secrets, Problem> {
+        match self {
+            Self::File { path, keys } => {
+                Ok(file::read(path, keys)?.map_or_else(Secrets::default, |kept| kept.secrets))
+            }
+            Self::Command { command, folder } => command::run(command, folder),
+        }
+    }
+
+    /// Makes the secrets among `needed` that are not known, and keeps them; gives their names.
+    ///
+    /// # Errors
+    /// The file cannot be written, `ssh-keygen` fails, or the secrets come from a command, which would have to give them.
+    pub fn complete<'a>(
+        &self,
+        secrets: &mut Secrets,
+        needed: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<String>, Problem> {
+        let unknown: Vec<&str> = needed
+            .into_iter()
+            .filter(|name| secrets.get(name).is_none())
+            .collect();
+        match self {
+            _ if unknown.is_empty() => Ok(Vec::new()),
+            Self::File { path, keys } => file::complete(path, keys, secrets, &unknown),
+            Self::Command { .. } => Err(self
+                .lacks(&unknown)
+                .unwrap_or_else(|| command::lacks(&unknown))),
+        }
+    }
+
+    /// What is wrong where secrets of these names are not known, and nobody can make them.
+    pub fn lacks(&self, unknown: &[&str]) -> Option<Problem> {
+        match self {
+            Self::Command { .. } if !unknown.is_empty() => Some(command::lacks(unknown)),
+            _ => None,
+        }
+    }
+
+    /// What to say of a password that is not there yet.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::File { path, .. } => format!(
+                "it is made at the first `pgha apply`, and kept in `{}`",
+                path.display()
+            ),
+            Self::Command { .. } => "`secrets_command` must give it".to_owned(),
+        }
+    }
+}

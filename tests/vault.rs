@@ -1,0 +1,237 @@
+//! Ansible Vault: files, values and `secrets.yml` that it encrypted, and that nothing of them is shown.
+//! What is encrypted here was encrypted by ansible-core 2.19.14.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use assert_cmd::Command;
+use pgha::run::secrets::Store;
+use pgha::vault::{Keys, is_vault};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// `app_owner: vaulted_owner`, a user `vaulted_user` whose password is `whole-f1le`, and `own_token: t0ken`; password `correct horse`.
+const GROUP_VARS: &str = include_str!("vault/group_vars.vault");
+/// `app: kept-s3cret`, under the id `prod`, whose password is `pässwörd`.
+const SECRETS: &str = include_str!("vault/secrets.vault");
+
+const INVENTORY: &str = "
+all:
+  vars:
+    postgresql_databases: [{ name: app }]
+  children:
+    postgres: { hosts: { node1: { ansible_host: 10.0.0.1 } } }
+";
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let mode = if text.starts_with("#!") { 0o755 } else { 0o600 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    dir
+}
+
+/// Exit code, stdout, stderr.
+fn pgha(
+    dir: &Path,
+    arguments: &[&str],
+    input: &str,
+    environment: &[(&str, &str)],
+) -> (i32, String, String) {
+    let output = Command::cargo_bin("pgha")
+        .unwrap()
+        .current_dir(dir)
+        .args(arguments)
+        .env_remove("ANSIBLE_VAULT_PASSWORD_FILE")
+        .env_remove("ANSIBLE_VAULT_IDENTITY_LIST")
+        .envs(environment.iter().copied())
+        .write_stdin(input)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+const CONNINFO: [&str; 4] = ["conninfo", "inventory.yml", "--show-password", "--user"];
+
+fn vaulted() -> TempDir {
+    folder(&[
+        ("inventory.yml", INVENTORY),
+        ("group_vars/all/vault.yml", GROUP_VARS),
+        ("right", "  correct horse \n"),
+        ("wrong", "battery staple\n"),
+        ("print.sh", "#!/bin/sh\necho correct horse\n"),
+        ("fail.sh", "#!/bin/sh\necho correct horse\nexit 3\n"),
+        (
+            "pass-client",
+            "#!/bin/sh\n[ \"$1 $2\" = '--vault-id prod' ] && echo correct horse\n",
+        ),
+        ("empty", "\n"),
+    ])
+}
+
+#[test]
+fn a_vaulted_file_is_opened_by_every_source_of_a_password() {
+    let dir = vaulted();
+    let shown = |options: &[&str], input: &str, environment: &[(&str, &str)]| {
+        let arguments = [&CONNINFO, &["vaulted_user"][..], options].concat();
+        let (code, out, err) = pgha(dir.path(), &arguments, input, environment);
+        assert_eq!(code, 0, "{options:?}: {err}");
+        assert!(out.contains("password=whole-f1le"), "{out}");
+        err
+    };
+    shown(&["--vault-password-file", "right"], "", &[]);
+    shown(&["--vault-password-file", "print.sh"], "", &[]);
+    shown(&["--vault-id", "right"], "", &[]);
+    shown(&["--vault-id", "a@wrong", "--vault-id", "b@right"], "", &[]);
+    shown(&["--vault-id", "prod@pass-client"], "", &[]);
+    let asked = shown(&["--vault-id", "dev@prompt"], "correct horse\n", &[]);
+    assert_eq!(asked, "Vault password (dev): \n");
+    assert_eq!(
+        shown(&["--ask-vault-pass"], "correct horse\n", &[]),
+        "Vault password: \n"
+    );
+    shown(&[], "", &[("ANSIBLE_VAULT_PASSWORD_FILE", "right")]);
+    shown(
+        &[],
+        "",
+        &[("ANSIBLE_VAULT_IDENTITY_LIST", "a@wrong, b@print.sh")],
+    );
+}
+
+#[test]
+fn a_vault_that_does_not_open_is_one_message_with_its_place() {
+    let dir = vaulted();
+    for (options, message, hint) in [
+        (
+            &[][..],
+            "this file is encrypted, and no vault password was given",
+            "--vault-password-file FILE",
+        ),
+        (
+            &["--vault-id", "wrong"],
+            "this file is not opened by the vault password",
+            "ansible-vault view",
+        ),
+        (
+            &["--vault-id", "a@wrong", "--vault-id", "b@wrong"],
+            "any of the vault passwords (`a`, `b`)",
+            "ansible-vault view",
+        ),
+        (
+            &["--vault-id", "absent"],
+            "the vault password file `absent` cannot be read",
+            "check the path",
+        ),
+        (
+            &["--vault-id", "empty"],
+            "the vault password is empty: `empty`",
+            "nothing else",
+        ),
+        (
+            &["--vault-id", "fail.sh"],
+            "the vault password program `fail.sh` failed: exit status: 3",
+            "run it by hand",
+        ),
+    ] {
+        let (code, out, err) = pgha(
+            dir.path(),
+            &[&["validate", "inventory.yml"], options].concat(),
+            "",
+            &[],
+        );
+        assert_eq!((code, out.as_str()), (2, ""), "{options:?}: {err}");
+        assert!(
+            err.contains(message) && err.contains(hint),
+            "{options:?}: {err}"
+        );
+        assert_eq!(err.matches("error:").count(), 1, "{err}");
+        if message.starts_with("this file") {
+            assert!(err.contains("group_vars/all/vault.yml:1:1"), "{err}");
+        }
+        assert!(
+            !err.contains("correct horse") && !err.contains("battery"),
+            "{err}"
+        );
+    }
+}
+
+#[test]
+fn secrets_are_written_back_as_the_vault_that_they_were() {
+    let dir = folder(&[("secrets.yml", SECRETS)]);
+    let path = dir.path().join("secrets.yml");
+    let mut keys = Keys::default();
+    keys.add("other", Zeroizing::new(b"correct horse".to_vec()));
+    keys.add("prod", Zeroizing::new("pässwörd".as_bytes().to_vec()));
+    let store = Store::File {
+        path: path.clone(),
+        keys,
+    };
+    let mut secrets = store.load().unwrap();
+    assert!(secrets.get("app").unwrap().expose() == "kept-s3cret");
+    let made = store
+        .complete(&mut secrets, ["app", "repmgr", "ssh_private_key"])
+        .unwrap();
+    assert_eq!(made, ["repmgr", "ssh_private_key", "ssh_public_key"]);
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(
+        written.starts_with("$ANSIBLE_VAULT;1.2;AES256;prod\n"),
+        "{written}"
+    );
+    assert_ne!(
+        written.lines().nth(1),
+        SECRETS.lines().nth(1),
+        "a salt of its own"
+    );
+    let again = store.load().unwrap();
+    for name in ["app", "repmgr", "ssh_private_key", "ssh_public_key"] {
+        assert!(again.get(name) == secrets.get(name), "{name}");
+    }
+    assert!(
+        fs::read_dir(dir.path()).unwrap().count() == 1,
+        "nothing is left beside it"
+    );
+}
+
+#[test]
+fn secrets_that_do_not_open_are_one_message_with_its_place() {
+    let dir = folder(&[
+        ("inventory.yml", INVENTORY),
+        ("secrets.yml", SECRETS),
+        ("wrong", "battery staple"),
+    ]);
+    for (options, message) in [
+        (&[][..], "no vault password was given"),
+        (
+            &["--vault-id", "prod@wrong"],
+            "is not opened by the vault password of `prod`",
+        ),
+        (
+            &["--vault-id", "dev@wrong"],
+            "under the vault id `prod`, of which no password was given, and the vault password of `dev`",
+        ),
+    ] {
+        let (code, _, err) = pgha(
+            dir.path(),
+            &[&["validate", "inventory.yml"], options].concat(),
+            "",
+            &[],
+        );
+        assert_eq!(code, 2, "{err}");
+        assert!(
+            err.contains("secrets.yml:1:1") && err.contains(message),
+            "{options:?}: {err}"
+        );
+        assert_eq!(err.matches("error:").count(), 1, "{err}");
+    }
+    assert!(is_vault(SECRETS));
+}
