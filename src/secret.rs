@@ -38,8 +38,22 @@ pub struct Secrets {
 pub struct Found(Arc<Mutex<BTreeMap<String, Secret>>>);
 
 impl Found {
-    pub fn insert(&self, name: impl Into<String>, value: Secret) {
-        self.map().insert(name.into(), value);
+    /// How the names of all of them begin.
+    pub const PREFIX: &str = "variable ";
+
+    /// Keeps a secret that a host has at a path of a variable, and gives the name to ask for it by: the path's, or where
+    /// other hosts have another secret there, one of its own.
+    pub fn name(&self, path: &str, host: &str, value: &Secret) -> String {
+        let mut map = self.map();
+        let name = format!("{}{path}", Self::PREFIX);
+        let is_free = map.get(&name).is_none_or(|other| other == value);
+        let name = if is_free {
+            name
+        } else {
+            format!("{name} of {host}")
+        };
+        map.insert(name.clone(), value.clone());
+        name
     }
 
     fn map(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {

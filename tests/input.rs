@@ -42,6 +42,7 @@ fn load(source: Arc<Source>) -> Result<(), Problems> {
         extra_vars: Vec::new(),
         folder: PathBuf::from("/inventory"),
         home: None,
+        surroundings: Default::default(),
     };
     inventory::load(&sources).map(drop)
 }

@@ -50,6 +50,7 @@ fn load(example: &str) -> Inventory {
         extra_vars: Vec::new(),
         folder,
         home: Some("/home/user".into()),
+        surroundings: Default::default(),
     })
     .unwrap_or_else(|problems| panic!("{example}: {problems}"))
 }

@@ -67,6 +67,7 @@ impl Site {
             extra_vars: Vec::new(),
             folder: "/".into(),
             home: None,
+            surroundings: Default::default(),
         })
         .expect("the inventory is valid");
         let playbook = playbook::parse("site.yml", resource::NAMES, &|name| {

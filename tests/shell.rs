@@ -262,6 +262,7 @@ fn inventory() -> Inventory {
         extra_vars: Vec::new(),
         folder: "/".into(),
         home: None,
+        surroundings: Default::default(),
     })
     .expect("the inventory is valid")
 }

@@ -235,3 +235,165 @@ fn secrets_that_do_not_open_are_one_message_with_its_place() {
     }
     assert!(is_vault(SECRETS));
 }
+
+#[test]
+fn secrets_of_a_command_leave_no_file() {
+    let inventory = INVENTORY.replace("  vars:", "  vars:\n    secrets_command: ./secrets.sh \"$PGHA_ARGUMENT\"\n    postgresql_users: [{ name: app }]");
+    let dir = folder(&[
+        ("inv/inventory.yml", &inventory),
+        (
+            "inv/secrets.sh",
+            "#!/bin/sh\ncase $1 in print) echo 'app: from-c0mmand' ;; nothing) ;; *) exit 3 ;; esac\n",
+        ),
+    ]);
+    let arguments = ["conninfo", "inv/inventory.yml", "--show-password"];
+    let with = |argument| pgha(dir.path(), &arguments, "", &[("PGHA_ARGUMENT", argument)]);
+    let (code, out, err) = with("print");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("password=from-c0mmand"), "{out}");
+    assert!(with("nothing").2.contains("`secrets_command` must give it"));
+    let (code, _, err) = with("fail");
+    assert!(
+        code == 2 && err.contains("`secrets_command` failed: exit status: 3"),
+        "{err}"
+    );
+    // It is not run where only files are read.
+    let (code, _, err) = pgha(
+        dir.path(),
+        &["validate", "inv/inventory.yml"],
+        "",
+        &[("PGHA_ARGUMENT", "fail")],
+    );
+    assert_eq!(code, 0, "{err}");
+    let store = Store::Command {
+        command: "echo 'app: x'".to_owned(),
+        folder: dir.path().to_owned(),
+    };
+    let mut secrets = store.load().unwrap();
+    let problem = store.complete(&mut secrets, ["app", "repmgr"]).unwrap_err();
+    assert_eq!(problem.what, "`secrets_command` does not give `repmgr`");
+    assert!(
+        store
+            .lacks(&["ssh_private_key"])
+            .unwrap()
+            .hint
+            .unwrap()
+            .contains("ssh-keygen")
+    );
+    fs::write(dir.path().join("inv/secrets.yml"), "app: x").unwrap();
+    let (code, _, err) = with("print");
+    assert!(
+        code == 2 && err.contains("there are two places for secrets"),
+        "{err}"
+    );
+}
+
+/// Everything that can be asked for without hosts, and what may be left behind.
+#[test]
+fn nothing_decrypted_is_shown_or_left_behind() {
+    let dir = vaulted();
+    fs::write(dir.path().join("secrets.yml"), SECRETS).unwrap();
+    fs::write(dir.path().join("other"), "p\u{e4}ssw\u{f6}rd").unwrap();
+    let temporary = dir.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let playbook = "- hosts: all\n  steps:\n    - { name: a, file: { path: /etc/a, content: 'x={{ own_token }}' } }\n    - { name: b, command: { argv: [echo, '{{ own_token }}'] } }\n";
+    fs::write(dir.path().join("own.yml"), playbook).unwrap();
+    let environment = [
+        ("TMPDIR", temporary.to_str().unwrap()),
+        ("PGHA_LOG", "trace"),
+    ];
+    for arguments in [
+        &["validate", "inventory.yml"][..],
+        &["validate", "inventory.yml", "--json"],
+        &["validate", "inventory.yml", "--playbook", "own.yml"],
+        &["conninfo", "inventory.yml"],
+        &[
+            "plan",
+            "inventory.yml",
+            "-e",
+            "ansible_host=127.0.0.1",
+            "-e",
+            "ansible_port=1",
+            "--record",
+            "record",
+            "-o",
+            "plan",
+        ],
+        &[
+            "apply",
+            "inventory.yml",
+            "-e",
+            "ansible_host=127.0.0.1",
+            "-e",
+            "ansible_port=1",
+        ],
+        &[
+            "validate",
+            "inventory.yml",
+            "-e",
+            "cluster_name={{ own_token }}",
+        ],
+        &[
+            "validate",
+            "inventory.yml",
+            "-e",
+            "cluster_name={{ own_token | nonsense }}",
+        ],
+        &[
+            "validate",
+            "inventory.yml",
+            "-e",
+            "postgresql_port={{ own_token }}",
+        ],
+        &[
+            "validate",
+            "inventory.yml",
+            "-e",
+            "postgresql_port={{ own_token + 1 }}",
+        ],
+    ] {
+        let arguments = [
+            arguments,
+            &["--vault-id", "right", "--vault-id", "prod@other"],
+        ]
+        .concat();
+        let (_, out, err) = pgha(dir.path(), &arguments, "", &environment);
+        for secret in [
+            "t0ken",
+            "whole-f1le",
+            "kept-s3cret",
+            "correct horse",
+            "p\u{e4}ssw\u{f6}rd",
+        ] {
+            assert!(
+                !out.contains(secret) && !err.contains(secret),
+                "{arguments:?}: {out}{err}"
+            );
+        }
+    }
+    let given = ["right", "print.sh", "fail.sh", "pass-client", "other"];
+    for path in files(dir.path()) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        let is_given = given.iter().any(|name| path.ends_with(name));
+        for secret in ["t0ken", "whole-f1le", "kept-s3cret", "correct horse"] {
+            assert!(
+                is_given || !text.contains(secret),
+                "{}: {text}",
+                path.display()
+            );
+        }
+    }
+    assert_eq!(files(&temporary), Vec::<std::path::PathBuf>::new());
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}

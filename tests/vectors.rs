@@ -456,6 +456,7 @@ impl Vector {
             extra_vars: Vec::new(),
             folder: "/".into(),
             home: None,
+            surroundings: Default::default(),
         })
         .unwrap_or_else(|problems| panic!("{name}: {problems}"));
         let inventory = match &given.removal {

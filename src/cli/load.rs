@@ -10,8 +10,9 @@ use std::sync::Arc;
 use clap::Args;
 use include_dir::{Dir, include_dir};
 
+use super::outside;
 use super::vault::Vault;
-use crate::inventory::{self, ExtraVar, Inventory, Sources, Way, select};
+use crate::inventory::{self, ExtraVar, Inventory, Sources, Surroundings, Way, select};
 use crate::playbook::{self, Playbook};
 use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
@@ -96,10 +97,26 @@ impl Inputs {
     /// # Errors
     /// Everything that is wrong with the inventory, its variables, key files or secrets.
     pub fn load(&self) -> Result<Loaded, Problems> {
+        let mut loaded = self.load_files()?;
+        if let Store::Command { .. } = loaded.store {
+            loaded.secrets = loaded.store.load()?;
+            loaded.secrets.extend(&loaded.inventory.secrets);
+        }
+        Ok(loaded)
+    }
+
+    /// The same without the secrets that a command would have to give.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_files(&self) -> Result<Loaded, Problems> {
         let inventory = inventory::load(&self.sources()?)?;
         check_keys(&inventory)?;
-        let store = self.store()?;
-        let mut secrets = store.load()?;
+        let store = self.store(inventory.cluster.secrets_command.as_deref())?;
+        let mut secrets = match store {
+            Store::File { .. } => store.load()?,
+            Store::Command { .. } => Secrets::default(),
+        };
         secrets.extend(&inventory.secrets);
         let limit = self
             .limit
@@ -115,8 +132,23 @@ impl Inputs {
         })
     }
 
-    fn store(&self) -> Result<Store, Problem> {
+    fn store(&self, command: Option<&str>) -> Result<Store, Problem> {
         let path = secrets::path(&self.inventory);
+        if let Some(command) = command {
+            if path.symlink_metadata().is_ok() {
+                let shown = path.display();
+                return Err(Problem::input(format!(
+                    "there are two places for secrets: `{shown}`, and `secrets_command`"
+                ))
+                .hint(
+                    "move what is in the file to where the command takes it from, and remove it",
+                ));
+            }
+            return Ok(Store::Command {
+                command: command.to_owned(),
+                folder: folder(&self.inventory),
+            });
+        }
         let is_vaulted = fs::read_to_string(&path).is_ok_and(|text| is_vault(&text));
         Ok(Store::File {
             path,
@@ -133,10 +165,7 @@ impl Inputs {
     }
 
     fn sources(&self) -> Result<Sources, Problem> {
-        let folder = match self.inventory.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        };
+        let folder = folder(&self.inventory);
         let inventory = self.read(&self.inventory)?;
         let folder = folder.canonicalize().map_err(|error| {
             Problem::input(format!("`{}` cannot be read", folder.display())).because(error)
@@ -154,14 +183,17 @@ impl Inputs {
                 }))),
             })
             .collect::<Result<_, Problem>>()?;
-        Ok(Sources {
+        let mut sources = Sources {
             inventory,
             group_vars: self.variables(&shown.join("group_vars"))?,
             host_vars: self.variables(&shown.join("host_vars"))?,
             extra_vars,
             folder,
             home: std::env::home_dir(),
-        })
+            surroundings: Surroundings::default(),
+        };
+        sources.surroundings = outside::of(&sources, &self.vault)?;
+        Ok(sources)
     }
 
     /// The files in `group_vars` or `host_vars`: `NAME.yml`, `NAME.yaml`, `NAME`, and all of those in a folder `NAME`.
@@ -189,6 +221,14 @@ impl Inputs {
     }
 }
 
+/// The folder that an inventory is in.
+fn folder(inventory: &Path) -> PathBuf {
+    match inventory.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
 /// What is in a folder, by name; nothing if there is no such folder.
 fn list(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(folder)
@@ -209,7 +249,7 @@ fn is_yaml(path: &Path) -> bool {
 }
 
 /// Reads one file of the user's.
-fn read(path: &Path) -> Result<Arc<Source>, Problem> {
+pub fn read(path: &Path) -> Result<Arc<Source>, Problem> {
     let shown = path.display();
     let failed = |error: std::io::Error| {
         Problem::input(format!("`{shown}` cannot be read"))

@@ -11,6 +11,7 @@ mod log;
 mod man;
 mod manner;
 mod out;
+mod outside;
 mod plan;
 mod playbook;
 mod rejoin;

@@ -26,7 +26,7 @@ pub struct Arguments {
 /// Whatever is wrong with inventory, playbook and templates, as far as it can be told without the hosts: they are planned
 /// on imaginary bare hosts of every release. `--limit` is checked, and leaves nothing out.
 pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
-    let loaded = arguments.inputs.load()?;
+    let loaded = arguments.inputs.load_files()?;
     let instructions = arguments.which.load(&arguments.inputs.inventory)?;
     Declaration {
         inventory: &loaded.inventory,

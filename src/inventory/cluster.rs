@@ -31,6 +31,8 @@ pub struct ClusterVars {
     pub databases: Vec<Database>,
     pub repmgr_database: String,
     pub repmgr_user: String,
+    /// `secrets_command`
+    pub secrets_command: Option<String>,
 }
 
 /// Compares the hosts of the cluster with each other.
@@ -93,6 +95,7 @@ pub(super) fn check(
         databases: shared.postgresql_databases.clone(),
         repmgr_database: shared.repmgr_database.clone(),
         repmgr_user: shared.repmgr_user.clone(),
+        secrets_command: shared.secrets_command.clone(),
     })
 }
 

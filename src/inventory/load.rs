@@ -1,11 +1,13 @@
 //! All sources → [`Inventory`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use super::discreet::discreet;
-use super::layers::{Layers, Vars};
+use super::evaluate::{Evaluator, Own};
+use super::layers::{Given, Layers, Vars};
 use super::tree::Tree;
 use super::{Host, Inventory, Sources, cluster, names, ssh, typed};
 use crate::problem::{Problem, Problems};
@@ -14,6 +16,7 @@ use crate::secret::{Secret, Secrets};
 /// A host with what is needed to compare it with others.
 pub(super) struct Loaded {
     pub host: Host,
+    /// What the user set of the variables that mean something to pgha, evaluated.
     pub given: Vars,
     /// By role.
     pub passwords: BTreeMap<String, Secret>,
@@ -31,16 +34,35 @@ pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
     };
     let layers = Layers::read(&tree, sources, &mut problems);
     let groups = tree.members();
-    let mut loaded = IndexMap::new();
+    let mut written = IndexMap::new();
     for name in tree.hosts.keys() {
         let memberships: Vec<&str> = groups
             .iter()
             .filter(|(_, members)| members.contains(name))
             .map(|(group, _)| group.as_str())
             .collect();
-        let given = layers.of(name, &memberships, &mut problems);
-        if let Some(host) = host(name, &tree, given, sources, &mut problems) {
+        written.insert(name.clone(), layers.of(name, &memberships, &mut problems));
+    }
+    let evaluator = Evaluator::new(written.clone(), &groups, sources);
+    let mut loaded = IndexMap::new();
+    for (name, written) in &written {
+        let given = evaluated(name, written, &evaluator, &mut problems);
+        let before = problems.len();
+        if let Some(host) = host(
+            name,
+            &tree,
+            given,
+            written,
+            &evaluator,
+            sources,
+            &mut problems,
+        ) {
             loaded.insert(name.clone(), host);
+        }
+        for problem in &mut problems[before..] {
+            let span = problem.span.as_ref();
+            let origin = span.and_then(|span| evaluator.origin(name, span));
+            problem.cause = problem.cause.take().or(origin);
         }
     }
     if !problems.is_empty() {
@@ -50,7 +72,7 @@ pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
         Ok(cluster) => cluster,
         Err(found) => return Err(unique(found)),
     };
-    let mut secrets = Secrets::default();
+    let mut secrets = Secrets::finding(evaluator.found.clone());
     for (role, password) in loaded.values().flat_map(|host| &host.passwords) {
         secrets.insert(role, password.clone());
     }
@@ -73,30 +95,53 @@ pub fn load(sources: &Sources) -> Result<Inventory, Problems> {
     })
 }
 
+/// The variables that mean something to pgha, evaluated; those that are `omit` are left out.
+fn evaluated(
+    host: &str,
+    written: &Vars,
+    evaluator: &Arc<Evaluator>,
+    problems: &mut Vec<Problem>,
+) -> Vars {
+    let mut vars = Vars::new();
+    for (name, given) in written.iter().filter(|(name, _)| names::is_ours(name)) {
+        match evaluator.of(host, name) {
+            Some(Ok(node)) => {
+                let key = given.key.clone();
+                vars.extend(node.map(|node| (name.clone(), Given { key, node })));
+            }
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
+        }
+    }
+    vars
+}
+
 fn host(
     name: &str,
     tree: &Tree,
     given: Vars,
+    written: &Vars,
+    evaluator: &Arc<Evaluator>,
     sources: &Sources,
     problems: &mut Vec<Problem>,
 ) -> Option<Loaded> {
-    for (variable, given) in &given {
-        if names::is_connection(variable) {
-            problems.extend(typed::literal(&given.node).err());
-        }
-    }
     let reached = ssh::read(name, &given, sources, problems);
     let typed = typed::read(&given, problems);
     let (reached, typed) = (reached?, typed?);
     let mut vars = typed::to_json(&typed.variables);
     for (variable, given) in &given {
-        if !names::is_pgha(variable) && !names::is_ansible_password(variable) {
+        if names::is_connection(variable) && names::is_own(variable) {
             vars.insert(variable.clone(), given.node.to_json());
         }
     }
-    let provenance = given
+    let provenance = written
         .iter()
-        .map(|(variable, given)| (variable.clone(), given.key.to_string()))
+        .map(|(variable, given)| {
+            let place = given.key.to_string();
+            let origin = evaluator.origin(name, &given.node.span);
+            let origin = origin.map_or(String::new(), |origin| format!(", {origin}"));
+            (variable.clone(), place + &origin)
+        })
         .collect();
     Some(Loaded {
         host: Host {
@@ -105,6 +150,7 @@ fn host(
             connection: reached.connection,
             variables: typed.variables,
             vars,
+            own: Own::new(evaluator, name),
             provenance,
             key_span: reached.key_span,
         },

@@ -3,11 +3,13 @@
 mod cluster;
 mod connection;
 mod discreet;
+mod evaluate;
 mod hba;
 mod host;
 mod layers;
 mod load;
 mod names;
+mod outside;
 mod rules;
 mod schema;
 mod select;
@@ -24,8 +26,10 @@ use indexmap::IndexMap;
 
 pub use cluster::ClusterVars;
 pub use connection::{Connection, Way};
+pub use evaluate::Own;
 pub use host::Host;
 pub use load::load;
+pub use outside::{Outside, Surroundings};
 pub use schema::schema;
 pub use select::select;
 pub use sources::{ExtraVar, Sources};

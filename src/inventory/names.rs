@@ -28,7 +28,7 @@ const CONNECTION: [&str; 15] = [
 ];
 
 /// The variables that must be the same on all hosts of a cluster.
-pub(super) const CLUSTER: [&str; 11] = [
+pub(super) const CLUSTER: [&str; 12] = [
     "cluster_name",
     "cluster_initial_primary",
     "cluster_preferred_primary",
@@ -39,6 +39,7 @@ pub(super) const CLUSTER: [&str; 11] = [
     "repmgr_database",
     "repmgr_user",
     "watch_user",
+    "secrets_command",
     PASSWORD,
 ];
 
@@ -70,6 +71,11 @@ pub(super) fn is_connection(name: &str) -> bool {
 /// Whether pgha acts on a variable of that name.
 pub(super) fn is_ours(name: &str) -> bool {
     is_connection(name) || is_pgha(name)
+}
+
+/// Whether a variable of that name is the user's own: templates see it as it is.
+pub(super) fn is_own(name: &str) -> bool {
+    !is_pgha(name) && !is_ansible_password(name)
 }
 
 pub(super) fn is_reserved(name: &str) -> bool {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Surroundings;
 use crate::problem::Source;
 
 /// All texts that make up an inventory.
@@ -19,6 +20,7 @@ pub struct Sources {
     pub folder: PathBuf,
     /// What `~` stands for.
     pub home: Option<PathBuf>,
+    pub surroundings: Surroundings,
 }
 
 /// One `--extra-vars`.

@@ -20,7 +20,12 @@ fn sources(text: &str) -> Sources {
         extra_vars: Vec::new(),
         folder: PathBuf::from("/inv"),
         home: Some(PathBuf::from("/home/me")),
+        surroundings: Default::default(),
     }
+}
+
+fn own(host: &Host, name: &str) -> serde_json::Value {
+    host.own.get(name).unwrap().unwrap()
 }
 
 fn secret(inventory: &Inventory, role: &str) -> Option<String> {
@@ -77,7 +82,7 @@ fn an_inventory_in_ansibles_shape_is_read() {
         node1.variables.postgresql_settings["checkpoint_completion_target"],
         "0.90"
     );
-    assert_eq!(node1.vars["my_own"]["a"], 1);
+    assert_eq!(own(node1, "my_own")["a"], 1);
     assert_eq!(node1.vars["pgbouncer_port"], 6432);
     assert_eq!(node1.vars["cluster_initial_primary"], "node1");
     assert_eq!(node1.provenance["postgresql_port"], "hosts.yml:6:5");
@@ -136,7 +141,7 @@ fn layers_win_in_order() {
         ExtraVar::File(source("extra.yml", "t: extra\n")),
     ];
     let inventory = read(&given);
-    let vars = &inventory.hosts["n"].vars;
+    let host = &inventory.hosts["n"];
     for (name, value) in [
         ("x", "file"),
         ("y", "inline"),
@@ -146,7 +151,7 @@ fn layers_win_in_order() {
         ("u", "extra"),
         ("t", "extra"),
     ] {
-        assert_eq!(vars[name], value, "{name}");
+        assert_eq!(own(host, name), value, "{name}");
     }
     assert_eq!(inventory.hosts["n"].provenance["u"], "<--extra-vars>:1:1");
 }
@@ -159,7 +164,7 @@ fn passwords_leave_the_variables() {
         "all".into(),
         source(
             "group_vars/all.yml",
-            "postgresql_users:\n  - {name: 'a\"b c', password: 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
+            "postgresql_users:\n  - {name: 'a\"b c', password: !unsafe 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
         ),
     )];
     let inventory = read(&given);
@@ -199,7 +204,7 @@ fn groups_that_disagree_are_refused_unless_the_host_decides() {
     assert!(problems.to_string().contains("`a` at hosts.yml:1:"));
     let inventory = read(&sources(&text("{postgresql_port: 3}")));
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 3);
-    assert_eq!(inventory.hosts["n"].vars["mine"], 2);
+    assert_eq!(own(&inventory.hosts["n"], "mine"), 2);
 }
 
 #[test]

@@ -39,12 +39,6 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
         if !names::is_pgha(name) {
             continue;
         }
-        if name != names::PASSWORD
-            && let Err(problem) = refuse_templates(&given.node)
-        {
-            problems.push(problem);
-            continue;
-        }
         match normal(name, given, &mut typed.passwords).and_then(|node| one(name, &given.key, node))
         {
             Ok(value) => whole.extend(value),
@@ -186,7 +180,12 @@ fn settings(node: &Node) -> Result<Node, Problems> {
                     value.describe()
                 ))
                 .at(&value.span)
-                .hint("write a list as one text: `'a, b'`"),
+                .hint(match value.value {
+                    Value::Secret(_) => {
+                        "plans show settings: write it in the open, or in a file on the hosts"
+                    }
+                    _ => "write a list as one text: `'a, b'`",
+                }),
             ),
         }
     }
@@ -284,30 +283,5 @@ fn password(node: &Node) -> Result<Secret, Problem> {
             "write it on one line",
         ),
         _ => Ok(text),
-    }
-}
-
-/// Inventory values are literal, so a template in one is a mistake.
-fn refuse_templates(node: &Node) -> Result<(), Problem> {
-    match &node.value {
-        Value::Sequence(items) => items.iter().try_for_each(refuse_templates),
-        Value::Map(map) => map
-            .iter()
-            .filter(|(key, _)| key.name != "password")
-            .try_for_each(|(_, value)| refuse_templates(value)),
-        _ => literal(node),
-    }
-}
-
-/// Refuses a text with a template in it.
-pub(super) fn literal(node: &Node) -> Result<(), Problem> {
-    let is_template = |text: &str| text.contains("{{") || text.contains("{%");
-    match node.as_str() {
-        Some(text) if is_template(text) => Err(Problem::input(
-            "values in the inventory are literal, not templates",
-        )
-        .at(&node.span)
-        .hint("write the value itself; templates belong into playbooks and template files")),
-        _ => Ok(()),
     }
 }

@@ -45,6 +45,7 @@ fn inventory() -> Inventory {
         extra_vars: Vec::new(),
         folder: "/inv".into(),
         home: None,
+        surroundings: Default::default(),
     })
     .unwrap_or_else(|problems| panic!("{problems}"))
 }

@@ -79,6 +79,7 @@ impl Cluster {
             extra_vars: Vec::new(),
             folder: folder.to_path_buf(),
             home: None,
+            surroundings: Default::default(),
         })
         .unwrap();
         let mut secrets = inventory.secrets.clone();

@@ -9,7 +9,7 @@ mod map;
 use std::path::{Path, PathBuf};
 
 use crate::problem::Problem;
-use crate::secret::Secrets;
+use crate::secret::{Found, Secrets};
 use crate::vault::Keys;
 
 /// Where the secrets of an inventory are.
@@ -49,21 +49,30 @@ impl Store {
         secrets: &mut Secrets,
         needed: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<String>, Problem> {
-        let unknown: Vec<&str> = needed
+        let unknown = needed
             .into_iter()
-            .filter(|name| secrets.get(name).is_none())
-            .collect();
+            .filter(|name| secrets.get(name).is_none());
+        let unknown: Vec<&str> = unknown.collect();
         match self {
             _ if unknown.is_empty() => Ok(Vec::new()),
             Self::File { path, keys } => file::complete(path, keys, secrets, &unknown),
-            Self::Command { .. } => Err(self
-                .lacks(&unknown)
-                .unwrap_or_else(|| command::lacks(&unknown))),
+            Self::Command { .. } => Err(command::lacks(&unknown)),
         }
     }
 
-    /// What is wrong where secrets of these names are not known, and nobody can make them.
+    /// What is wrong where a plan needs secrets of these names, which are not known, and nobody can make them.
     pub fn lacks(&self, unknown: &[&str]) -> Option<Problem> {
+        // A filter of a template changed the marker that stands for it.
+        let is_variable = |name: &&&str| name.to_lowercase().starts_with(Found::PREFIX);
+        if let Some(name) = unknown.iter().find(is_variable) {
+            let problem = Problem::input(format!(
+                "a template changes the secret `{}`",
+                name.escape_debug()
+            ));
+            return Some(problem.hint(
+                "templates of playbooks have secrets by name alone: change it in a variable of the inventory",
+            ));
+        }
         match self {
             Self::Command { .. } if !unknown.is_empty() => Some(command::lacks(unknown)),
             _ => None,
