@@ -44,7 +44,7 @@ impl Outside for Machine {
 fn source(name: &str, text: &str) -> Arc<Source> {
     let vaulted = is_vault(text);
     let text = match vaulted {
-        true => keys().open(text).ok().expect("it opens").text.to_string(),
+        true => keys().open(text).ok().unwrap().text.to_string(),
         false => text.to_owned(),
     };
     Arc::new(Source {

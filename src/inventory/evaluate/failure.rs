@@ -142,7 +142,10 @@ fn undefined(error: &Error, frame: &Frame, evaluator: &Evaluator) -> Failure {
         true => Problem::input(format!("`{name}` is not defined")),
         false => Problem::input("something in this template is not defined").because(detail),
     };
-    let known = evaluator.names(frame.host());
+    // Facts of Ansible look like each other, and like what pgha has.
+    let known = evaluator
+        .names(frame.host())
+        .filter(|_| !name.starts_with("ansible_"));
     let hint = match did_you_mean(name, known) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => of_ansible(name),
