@@ -31,5 +31,6 @@ pub mod status;
 pub mod template;
 #[allow(clippy::disallowed_methods, reason = "starts shells")]
 pub mod transport;
+pub mod vault;
 pub mod words;
 pub mod yaml;

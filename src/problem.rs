@@ -61,6 +61,8 @@ pub struct Source {
     /// The path as the user gave it, or `--extra-vars` and the like.
     pub name: String,
     pub text: String,
+    /// Whether the file is encrypted by Ansible Vault: no message shows an excerpt of it.
+    pub vaulted: bool,
 }
 
 /// The name only: the text may hold passwords.
@@ -275,6 +277,7 @@ mod tests {
         let source = Arc::new(Source {
             name: "site.yml".into(),
             text: "a: ä\nbb: c\n".into(),
+            vaulted: false,
         });
         let span = Span {
             source,

@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 mod form;
+mod value;
 
 pub use form::Form;
+pub use value::Secret;
 
 /// Marks where a secret begins and ends inside rendered text: noncharacters that no input may contain
 /// ([`is_forbidden`]).
@@ -25,25 +28,72 @@ pub fn is_forbidden(c: char) -> bool {
 
 /// The secrets that a run knows: role or key name to plain value. It has no `Display`, and `Debug` names the keys only.
 #[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, String>);
+pub struct Secrets {
+    known: BTreeMap<String, Secret>,
+    found: Found,
+}
+
+/// Secrets that come to light while variables are evaluated, which happens when a template asks for them. Clones are the same one.
+#[derive(Clone, Default)]
+pub struct Found(Arc<Mutex<BTreeMap<String, Secret>>>);
+
+impl Found {
+    /// How the names of all of them begin.
+    pub const PREFIX: &str = "variable ";
+
+    /// Keeps a secret that a host has at a path of a variable, and gives the name to ask for it by: the path's, or where
+    /// other hosts have another secret there, one of its own.
+    pub fn name(&self, path: &str, host: &str, value: &Secret) -> String {
+        let mut map = self.map();
+        let name = format!("{}{path}", Self::PREFIX);
+        let is_free = map.get(&name).is_none_or(|other| other == value);
+        let name = if is_free {
+            name
+        } else {
+            format!("{name} of {host}")
+        };
+        map.insert(name.clone(), value.clone());
+        name
+    }
+
+    fn map(&self) -> MutexGuard<'_, BTreeMap<String, Secret>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Secrets {
-    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.insert(name.into(), value.into());
+    /// None yet but what will be found.
+    pub fn finding(found: Found) -> Self {
+        Self {
+            known: BTreeMap::new(),
+            found,
+        }
     }
 
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+    pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Secret>) {
+        self.known.insert(name.into(), value.into());
     }
 
+    pub fn get(&self, name: &str) -> Option<Secret> {
+        let known = self.known.get(name).cloned();
+        known.or_else(|| self.found.map().get(name).cloned())
+    }
+
+    /// The names of those that are known, without what was found.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.known.keys().map(String::as_str)
+    }
+
+    /// Takes over everything that `stronger` knows, and whatever it will find.
+    pub fn extend(&mut self, stronger: &Self) {
+        self.known.extend(stronger.known.clone());
+        self.found = stronger.found.clone();
     }
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.known.keys()).finish()
     }
 }
 
@@ -120,7 +170,7 @@ impl Text {
                 Piece::Literal(text) => out.push_str(text),
                 Piece::Secret { name, form } => {
                     let secret = secrets.get(name).ok_or_else(|| name.clone())?;
-                    out.push_str(&form.apply(secret));
+                    out.push_str(&form.apply(secret.expose()));
                 }
             }
         }

@@ -590,7 +590,7 @@ fn hostile_text_in_values_stays_text() {
     let odd = r#"'"; touch x; $(touch x) `touch x` \ % é"#;
     let yaml = odd.replace('\'', "''");
     place.inventory(&format!(
-        "postgresql_users: [{{ name: '{yaml}', password: '{yaml} {{{{ 1 }}}} ' }}]\npostgresql_databases: [{{ name: '{yaml}' }}]"
+        "postgresql_users: [{{ name: '{yaml}', password: !unsafe '{yaml} {{{{ 1 }}}} ' }}]\npostgresql_databases: [{{ name: '{yaml}' }}]"
     ));
     let said = place.run(&["validate", "inventory.yml"]);
     assert_eq!(said.code, 0, "{}", said.err);

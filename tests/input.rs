@@ -30,6 +30,7 @@ fn source(name: &str) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     }))
 }
 
@@ -111,6 +112,7 @@ fn text(name: &str, text: String) -> Arc<Source> {
     Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     })
 }
 

@@ -23,6 +23,7 @@ fn source(path: &Path) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: path.display().to_string(),
         text,
+        vaulted: false,
     }))
 }
 

@@ -39,6 +39,7 @@ fn shipped(folder: &str, name: &str) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     }))
 }
 
@@ -56,6 +57,7 @@ impl Site {
             Arc::new(Source {
                 name: "inventory.yml".to_owned(),
                 text: text.to_owned(),
+                vaulted: false,
             })
         };
         let inventory =

@@ -294,7 +294,7 @@ proptest! {
     #[test]
     fn a_secret_is_revealed_and_never_shown(before in line(), secret in "[!-~]{12,24}") {
         let mut secrets = Secrets::default();
-        secrets.insert("app", &secret);
+        secrets.insert("app", secret.as_str());
         let text = Text::parse(&format!("{before}{}", marker("app", Form::Plain)));
         prop_assert_eq!(text.reveal(&secrets), Ok(format!("{before}{secret}")));
         prop_assert_eq!(text.to_string(), format!("{before}<secret app>"));

@@ -60,6 +60,7 @@ fn the_shipped_playbooks_use_only_what_the_schema_knows() {
         let source = Arc::new(Source {
             name: path.display().to_string(),
             text: std::fs::read_to_string(&path).expect("a text"),
+            vaulted: false,
         });
         let plays = yaml::parse(&source).expect("it is YAML").to_json();
         for given in plays.as_array().expect("plays") {

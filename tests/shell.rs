@@ -248,6 +248,7 @@ fn source(name: &str, text: String) -> Arc<Source> {
     Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     })
 }
 

@@ -120,6 +120,7 @@ fn source(name: &str, text: String) -> Arc<Source> {
     Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     })
 }
 
@@ -481,7 +482,7 @@ impl Vector {
         });
         let mut secrets = inventory.secrets.clone();
         for (name, secret) in &given.secrets {
-            secrets.insert(name, secret);
+            secrets.insert(name, secret.as_str());
         }
         let world = world(&given, &inventory, &secrets);
         Self {
@@ -717,7 +718,7 @@ fn outcome(name: &str) -> String {
         .filter_map(|name| vector.secrets.get(name))
     {
         for form in [Form::Plain, Form::PgPass, Form::Scram] {
-            let written = form.apply(secret);
+            let written = form.apply(secret.expose());
             let quoted = serde_json::to_string(&written).unwrap();
             assert!(
                 !bytes.contains(quoted.trim_matches('"')),

@@ -15,9 +15,7 @@ use crate::render;
 use crate::render::progress::Ending;
 use crate::render::style::stderr_colours;
 use crate::run::events::{Event, Purpose};
-use crate::run::{
-    Alone, Events, Fleet, Journal, Report, Taken, execute_until, kept_passwords, secrets,
-};
+use crate::run::{Alone, Events, Fleet, Journal, Report, Taken, execute_until, kept_passwords};
 
 #[derive(Args)]
 pub struct Arguments {
@@ -265,8 +263,8 @@ pub async fn make(
     let primary = loaded.inventory.hosts.get(&plan.primary);
     let port = primary.map_or(0, |host| host.variables.postgresql_port);
     let found = kept_passwords(plan, port, fleet).await?;
-    secrets::keep(&loaded.secrets_path, &mut loaded.secrets, &found)?;
-    secrets::complete(&loaded.secrets_path, &mut loaded.secrets, plan.secrets())?;
+    loaded.store.keep(&mut loaded.secrets, &found)?;
+    loaded.store.complete(&mut loaded.secrets, plan.secrets())?;
     let known = &prepared.loaded.secrets;
     let report = execute_until(plan, fleet, known, events, interrupt::asked()).await;
     let problems = report

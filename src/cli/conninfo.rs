@@ -100,19 +100,17 @@ fn conninfo(arguments: &Arguments, loaded: &Loaded) -> Result<Conninfo, Problem>
     }
     if arguments.show_password {
         let password = loaded.secrets.get(user).ok_or_else(|| {
-            Problem::input(format!("there is no password of `{user}` yet")).hint(format!(
-                "it is made at the first `pgha apply`, and kept in `{}`",
-                loaded.secrets_path.display()
-            ))
+            Problem::input(format!("there is no password of `{user}` yet"))
+                .hint(loaded.store.hint())
         })?;
-        if scram::is_verifier(password) {
+        if scram::is_verifier(password.expose()) {
             return Err(Problem::input(format!(
                 "the password of `{user}` is not known, only its verifier is"
             ))
             .because("the role was there before pgha, with a password of its own")
             .hint("leave out `--show-password`, and use the password that its application has"));
         }
-        conninfo = conninfo.with("password", password);
+        conninfo = conninfo.with("password", password.expose());
     }
     Ok(conninfo)
 }

@@ -104,10 +104,11 @@ fn text(reading: &Reading, host: &str) -> String {
     out
 }
 
-/// The value, without what looks like a password: a screen has more readers than a file.
+/// The value, without what was encrypted and what looks like a password: a screen has more readers than a file.
 fn shown(variable: &Variable<'_>) -> Value {
     let name = variable.place.source.name.to_ascii_lowercase();
-    if is_secret(variable.name)
+    if variable.is_vaulted
+        || is_secret(variable.name)
         || name
             .rsplit('/')
             .next()

@@ -12,13 +12,17 @@ use include_dir::{Dir, include_dir};
 
 use super::r#become;
 use super::origin::origin;
-use crate::inventory::{ExtraVar, Inventory, Reading, Sources, Way, select};
+use super::outside;
+use super::vault::Vault;
+use crate::inventory::{ExtraVar, Inventory, Reading, Sources, Surroundings, Way, select};
 use crate::playbook::{self, Playbook};
 use crate::problem::{Problem, Problems, Source, did_you_mean};
 use crate::resource;
-use crate::run::{beside, secrets};
+use crate::run::beside;
+use crate::run::secrets::{self, Store};
 use crate::secret::Secrets;
 use crate::template::{self, Engine};
+use crate::vault::{Keys, is_vault};
 use crate::words::count;
 
 pub static PLAYBOOKS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/playbooks");
@@ -51,6 +55,8 @@ pub struct Inputs {
     /// Ask for the password that `sudo` asks for on the hosts
     #[arg(long, short = 'K', visible_alias = "ask-become-password")]
     pub ask_become_pass: bool,
+    #[command(flatten)]
+    pub vault: Vault,
 }
 
 /// The playbook to use.
@@ -68,7 +74,7 @@ pub struct Which {
 pub struct Loaded {
     pub inventory: Inventory,
     pub secrets: Secrets,
-    pub secrets_path: PathBuf,
+    pub store: Store,
     /// The hosts that `--limit` names; `None`: all.
     pub limit: Option<BTreeSet<String>>,
 }
@@ -104,13 +110,18 @@ impl Inputs {
             strict: false,
             cluster: None,
             ask_become_pass: false,
+            vault: Vault::default(),
         }
     }
 
     /// # Errors
     /// Everything that is wrong with the inventory, its variables, key files or secrets.
     pub fn load(&self) -> Result<Loaded, Problems> {
-        let loaded = self.load_silently()?;
+        let mut loaded = self.load_files()?;
+        if let Store::Command { .. } = loaded.store {
+            loaded.secrets = loaded.store.load()?;
+            loaded.secrets.extend(&loaded.inventory.secrets);
+        }
         let warnings = loaded.inventory.warnings.len();
         static TOLD: Once = Once::new();
         if warnings > 0 {
@@ -138,20 +149,22 @@ impl Inputs {
         Ok(())
     }
 
-    /// The same as [`Self::load`], for a verb that tells the warnings itself.
+    /// The same as [`Self::load`] without the secrets that a command would have to give, for a verb that tells the warnings
+    /// itself.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn load_silently(&self) -> Result<Loaded, Problems> {
+    pub fn load_files(&self) -> Result<Loaded, Problems> {
         let mut inventory = Reading::read(&self.sources()?)?.inventory(self.cluster.as_deref())?;
         r#become::complete(&mut inventory, self.ask_become_pass)?;
         self.strictly(&inventory.warnings)?;
         check_keys(&inventory)?;
-        let secrets_path = secrets::path(&self.inventory);
-        let mut known = secrets::load(&secrets_path)?;
-        for name in inventory.secrets.names() {
-            known.insert(name, inventory.secrets.get(name).unwrap_or_default());
-        }
+        let store = self.store(inventory.cluster.secrets_command.as_deref())?;
+        let mut secrets = match store {
+            Store::File { .. } => store.load()?,
+            Store::Command { .. } => Secrets::default(),
+        };
+        secrets.extend(&inventory.secrets);
         let limit = self
             .limit
             .as_deref()
@@ -160,20 +173,50 @@ impl Inputs {
             .map(BTreeSet::from_iter);
         Ok(Loaded {
             inventory,
-            secrets: known,
-            secrets_path,
+            secrets,
+            store,
             limit,
         })
     }
 
+    fn store(&self, command: Option<&str>) -> Result<Store, Problem> {
+        let path = secrets::path(&self.inventory);
+        if let Some(command) = command {
+            if path.symlink_metadata().is_ok() {
+                let shown = path.display();
+                return Err(Problem::input(format!(
+                    "there are two places for secrets: `{shown}`, and `secrets_command`"
+                ))
+                .hint(
+                    "move what is in the file to where the command takes it from, and remove it",
+                ));
+            }
+            return Ok(Store::Command {
+                command: command.to_owned(),
+                folder: folder(&self.inventory),
+            });
+        }
+        let is_vaulted = fs::read_to_string(&path).is_ok_and(|text| is_vault(&text));
+        Ok(Store::File {
+            path,
+            keys: match is_vaulted {
+                true => self.vault.keys()?,
+                false => Keys::default(),
+            },
+        })
+    }
+
+    /// Reads a file of the inventory's, and opens it where it is a vault.
+    fn read(&self, path: &Path) -> Result<Arc<Source>, Problem> {
+        self.vault.open(read(path)?)
+    }
+
     fn sources(&self) -> Result<Sources, Problem> {
         let named = [&self.inventory].into_iter().chain(&self.also);
-        let origins = named.map(|path| origin(path)).collect::<Result<_, _>>()?;
-        let folder = match (self.inventory.is_dir(), self.inventory.parent()) {
-            (true, _) => self.inventory.as_path(),
-            (false, Some(parent)) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let origins = named
+            .map(|path| origin(path, &self.vault))
+            .collect::<Result<_, _>>()?;
+        let folder = folder(&self.inventory);
         let folder = folder.canonicalize().map_err(|error| {
             Problem::input(format!("`{}` cannot be read", folder.display())).because(error)
         })?;
@@ -181,19 +224,32 @@ impl Inputs {
             .extra_vars
             .iter()
             .map(|text| match text.strip_prefix('@') {
-                Some(file) => Ok(ExtraVar::File(read(Path::new(file))?)),
+                Some(file) => Ok(ExtraVar::File(self.read(Path::new(file))?)),
                 None => Ok(ExtraVar::Pair(Arc::new(Source {
                     name: "--extra-vars".to_owned(),
                     text: text.clone(),
+                    vaulted: false,
                 }))),
             })
             .collect::<Result<_, Problem>>()?;
-        Ok(Sources {
+        let mut sources = Sources {
             origins,
             extra_vars,
             folder,
             home: std::env::home_dir(),
-        })
+            surroundings: Surroundings::default(),
+        };
+        sources.surroundings = outside::of(&sources, &self.vault)?;
+        Ok(sources)
+    }
+}
+
+/// The folder that an inventory is in, or is.
+fn folder(inventory: &Path) -> PathBuf {
+    match inventory.parent() {
+        _ if inventory.is_dir() => inventory.to_path_buf(),
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
     }
 }
 
@@ -241,6 +297,7 @@ pub(super) fn read(path: &Path) -> Result<Arc<Source>, Problem> {
     Ok(Arc::new(Source {
         name: shown.to_string(),
         text,
+        vaulted: false,
     }))
 }
 
@@ -404,5 +461,6 @@ fn embedded(files: &Dir<'_>, name: &str, folder: &str) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: format!("{folder}/{name}"),
         text: text.to_owned(),
+        vaulted: false,
     }))
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::apply::Mode;
 use super::load::Which;
 use super::plan::{Common, Contents};
+use super::vault::Vault;
 
 #[derive(Args)]
 pub struct Manner {
@@ -33,6 +34,8 @@ pub struct Manner {
     record: Option<PathBuf>,
     #[command(flatten)]
     contents: Contents,
+    #[command(flatten)]
+    vault: Vault,
 }
 
 impl Manner {
@@ -42,6 +45,7 @@ impl Manner {
         common.inputs.extra_vars.clone_from(&self.extra_vars);
         common.inputs.cluster.clone_from(&self.cluster);
         common.inputs.ask_become_pass = self.ask_become_pass;
+        common.inputs.vault = self.vault.clone();
         common.which = Which::shipped(playbook);
         common.json = self.json;
         common.verbose = self.verbose;

@@ -15,6 +15,7 @@ mod man;
 mod manner;
 mod origin;
 mod out;
+mod outside;
 mod plan;
 mod playbook;
 mod rejoin;
@@ -24,6 +25,7 @@ mod script;
 mod status;
 mod switchover;
 mod validate;
+mod vault;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -121,6 +123,8 @@ fn exit_codes() -> String {
 
 /// Parses the process's arguments and runs the verb; the exit codes are those of [`crate::problem::Kind`].
 pub fn main() -> ExitCode {
+    // No core file: it would hold passwords. A kernel that cannot be told so is no reason to stop.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let arguments = Arguments::parse();
     log();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::load::{list, read};
 use super::script;
+use super::vault::Vault;
 use crate::inventory::{Form, Origin, Text, VarsFile, form};
 use crate::problem::{Problem, Source};
 use crate::yaml;
@@ -34,24 +35,29 @@ const DEEPEST: usize = 8;
 ///
 /// # Errors
 /// A file cannot be read, or a program fails.
-pub fn origin(path: &Path) -> Result<Origin, Problem> {
+pub fn origin(path: &Path, vault: &Vault) -> Result<Origin, Problem> {
     let mut texts = Vec::new();
     let folder = if path.is_dir() {
-        inside(path, &mut texts, DEEPEST)?;
+        inside(path, vault, &mut texts, DEEPEST)?;
         path
     } else {
-        texts.push(text(path)?);
+        texts.push(text(path, vault)?);
         path.parent().unwrap_or(Path::new(""))
     };
     Ok(Origin {
         texts,
-        group_vars: variables(&folder.join("group_vars")),
-        host_vars: variables(&folder.join("host_vars")),
+        group_vars: variables(&folder.join("group_vars"), vault),
+        host_vars: variables(&folder.join("host_vars"), vault),
     })
 }
 
 /// The inventories in a folder, in the order of their names.
-fn inside(folder: &Path, texts: &mut Vec<Text>, depth: usize) -> Result<(), Problem> {
+fn inside(
+    folder: &Path,
+    vault: &Vault,
+    texts: &mut Vec<Text>,
+    depth: usize,
+) -> Result<(), Problem> {
     for path in list(folder) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_ignored = name.starts_with('.')
@@ -61,16 +67,16 @@ fn inside(folder: &Path, texts: &mut Vec<Text>, depth: usize) -> Result<(), Prob
             continue;
         }
         if path.is_dir() {
-            inside(&path, texts, depth - 1)?;
+            inside(&path, vault, texts, depth - 1)?;
         } else {
-            let text = text(&path)?;
+            let text = text(&path, vault)?;
             texts.extend((!yaml::is_blank(&text.source)).then_some(text));
         }
     }
     Ok(())
 }
 
-fn text(path: &Path) -> Result<Text, Problem> {
+fn text(path: &Path, vault: &Vault) -> Result<Text, Problem> {
     let begin = begin(path);
     let is_script = begin.starts_with(b"#!");
     if may_execute(path) && (is_script || begin == *b"\x7fELF") {
@@ -85,7 +91,7 @@ fn text(path: &Path) -> Result<Text, Problem> {
         ))
         .hint(format!("chmod +x {}", path.display())));
     }
-    let source = read(path)?;
+    let source = vault.open(read(path)?)?;
     let form = form(&source)?;
     Ok(Text { form, source })
 }
@@ -105,13 +111,13 @@ fn begin(path: &Path) -> [u8; 4] {
 }
 
 /// Everything in `group_vars` or `host_vars`; whose it is, the inventory knows.
-fn variables(folder: &Path) -> Vec<VarsFile> {
+fn variables(folder: &Path, vault: &Vault) -> Vec<VarsFile> {
     let mut found = Vec::new();
-    below(folder, "", &mut found, DEEPEST);
+    below(folder, "", vault, &mut found, DEEPEST);
     found
 }
 
-fn below(folder: &Path, prefix: &str, found: &mut Vec<VarsFile>, depth: usize) {
+fn below(folder: &Path, prefix: &str, vault: &Vault, found: &mut Vec<VarsFile>, depth: usize) {
     for path in list(folder) {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
             continue;
@@ -122,13 +128,14 @@ fn below(folder: &Path, prefix: &str, found: &mut Vec<VarsFile>, depth: usize) {
             let empty = Arc::new(Source {
                 name: path.display().to_string(),
                 text: String::new(),
+                vaulted: false,
             });
             found.push(VarsFile::new(prefix.clone(), empty));
-            below(&path, &prefix, found, depth - 1);
+            below(&path, &prefix, vault, found, depth - 1);
         } else if path.is_file() {
             found.push(VarsFile {
                 path: format!("{prefix}{name}"),
-                source: read(&path),
+                source: read(&path).and_then(|source| vault.open(source)),
             });
         }
     }

@@ -343,6 +343,10 @@ impl Prepared {
         events.tell(&Event::Looked);
         let (plan, absent) = self.declaration().plan_from(seen, &self.loaded.secrets)?;
         self.absent = absent;
-        Ok(plan)
+        let lacking: Vec<&str> = plan.new_secrets.iter().map(String::as_str).collect();
+        match self.loaded.store.lacks(&lacking) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(plan),
+        }
     }
 }

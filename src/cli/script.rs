@@ -33,7 +33,11 @@ pub fn output(path: &Path) -> Result<Arc<Source>, Problem> {
 
 fn source(path: &Path, text: String) -> Arc<Source> {
     let name = format!("{} --list", path.display());
-    Arc::new(Source { name, text })
+    Arc::new(Source {
+        name,
+        text,
+        vaulted: false,
+    })
 }
 
 /// The hosts of all groups, as the lists name them.

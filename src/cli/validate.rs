@@ -65,7 +65,7 @@ pub fn run(arguments: &Arguments) -> Result<u8, Problems> {
 
 /// What there is to tell of one cluster: for a machine, and in a line.
 fn one(arguments: &Arguments, inputs: &Inputs) -> Result<(Value, String), Problems> {
-    let loaded = inputs.load_silently()?;
+    let loaded = inputs.load_files()?;
     render::problem::warn(&loaded.inventory.warnings);
     let instructions = arguments.which.load(&inputs.inventory)?;
     Declaration {

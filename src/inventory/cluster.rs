@@ -10,6 +10,7 @@ use super::load::Loaded;
 use super::{Database, User, Way, names};
 use crate::manager::{Manager, slot_of_copy};
 use crate::problem::{Problem, Source, Span, did_you_mean};
+use crate::secret::Secret;
 
 /// The groups whose hosts make up the cluster.
 const GROUPS: [&str; 3] = ["postgres", "witness", "pgbouncer"];
@@ -31,6 +32,8 @@ pub struct ClusterVars {
     pub databases: Vec<Database>,
     pub repmgr_database: String,
     pub repmgr_user: String,
+    /// `secrets_command`
+    pub secrets_command: Option<String>,
     /// `cluster_manager`
     pub manager: Manager,
     /// `cluster_replication_user`
@@ -131,6 +134,7 @@ pub(super) fn check(
         manager: shared.cluster_manager,
         replication_user: shared.cluster_replication_user.clone(),
         rewind_user: shared.cluster_rewind_user.clone(),
+        secrets_command: shared.secrets_command.clone(),
     })
 }
 
@@ -178,12 +182,12 @@ fn differences(members: &[&Loaded]) -> Vec<Problem> {
 }
 
 /// The passwords that `postgresql_users` alone decides.
-fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &str> {
+fn passwords_of_users(loaded: &Loaded) -> BTreeMap<&str, &Secret> {
     loaded
         .passwords
         .iter()
         .filter(|(role, _)| **role != loaded.host.variables.repmgr_user)
-        .map(|(role, password)| (role.as_str(), password.as_str()))
+        .map(|(role, password)| (role.as_str(), password))
         .collect()
 }
 

@@ -7,9 +7,18 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
+use super::discreet::unique;
 use super::{Reading, Variables};
 use crate::problem::{Problem, Problems, did_you_mean};
 use crate::words::list;
+
+/// The variables by which a host says what cluster it is in.
+const WORDS: [&str; 4] = [
+    "cluster_name",
+    "cluster_members",
+    "cluster_poolers",
+    "cluster_witness",
+];
 
 /// Between groups.
 const SEPARATORS: [char; 2] = [':', ','];
@@ -52,15 +61,24 @@ impl Reading {
     }
 
     /// What a host says of its cluster, as text.
-    fn word(&self, host: &str, variable: &str) -> Option<&str> {
-        self.vars.get(host)?.get(variable)?.node.as_str()
+    fn word(&self, host: &str, variable: &str) -> Option<String> {
+        let node = self.evaluator.of(host, variable)?.ok()??;
+        node.as_str().map(str::to_owned)
+    }
+
+    /// A word of a host's that cannot be evaluated, so that nobody knows its cluster.
+    fn unknown_word(&self) -> Option<Problem> {
+        let hosts = self.vars.keys();
+        let mut words = hosts.flat_map(|host| WORDS.iter().map(move |word| (host, word)));
+        words.find_map(|(host, word)| self.evaluator.of(host, word)?.err())
     }
 
     /// The clusters, by their groups of members.
     fn declared(&self) -> IndexMap<String, Declared> {
         let defaults = Variables::default();
         let group = |host: &str, variable: &str, default: &str| -> String {
-            self.word(host, variable).unwrap_or(default).to_owned()
+            self.word(host, variable)
+                .unwrap_or_else(|| default.to_owned())
         };
         // One group, or several with `:` between them, as in a pattern of hosts.
         let is_in = |host: &String, groups: &str| {
@@ -117,6 +135,9 @@ impl Reading {
 
     /// The cluster of that name; without a name the only one.
     pub(super) fn one(&self, name: Option<&str>) -> Result<(Declared, bool), Problems> {
+        if let Some(problem) = self.unknown_word() {
+            return Err(unique(vec![problem]));
+        }
         let clusters = self.declared();
         let mut by_name: BTreeMap<&str, &str> = BTreeMap::new();
         for (group, cluster) in &clusters {

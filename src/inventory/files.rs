@@ -108,6 +108,7 @@ mod tests {
         let source = Arc::new(Source {
             name: String::new(),
             text: String::new(),
+            vaulted: false,
         });
         let file = |path: &&str| VarsFile::new(*path, source.clone());
         paths.iter().map(file).collect()

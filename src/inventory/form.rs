@@ -92,6 +92,7 @@ mod tests {
         let source = Source {
             name: name.into(),
             text: text.into(),
+            vaulted: false,
         };
         form(&source).ok()
     }

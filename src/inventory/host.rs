@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Connection, Variables, Way};
+use super::{Connection, Own, Variables, Way};
 use crate::problem::{Problem, Span};
 
 /// Whether a host can be pgha's: its name stands in files, in SQL and in names of files.
@@ -36,9 +36,12 @@ pub struct Host {
     pub connection: Connection,
     /// The variables that pgha itself knows, with defaults.
     pub variables: Variables,
-    /// Every variable as templates see it: the user's over the defaults. Holds no password.
+    /// The variables that mean something to pgha, as templates see them: the user's over the defaults. Holds no password.
     pub vars: serde_json::Map<String, serde_json::Value>,
-    /// Where each variable that the user set comes from: name → `file:line:column`.
+    /// The user's own variables.
+    pub own: Own,
+    /// Where each variable that the user set comes from: name → `file:line:column`, and for one that pgha acts on what a
+    /// template took it from.
     pub provenance: BTreeMap<String, String>,
     /// Where the private key file is named, for whoever looks whether it exists.
     pub key_span: Option<Span>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::listing::written;
 use super::tree::{Notes, Tree};
 use super::{ExtraVar, Sources, VarsFile, files, names};
 use crate::problem::{Problem, Source, Span};
@@ -142,7 +143,7 @@ impl<'a> Layers<'a> {
         let priority = |name: &str| self.tree.groups.get(name).map_or(1, |group| group.priority);
         let (group, other) = others.find(|(group, other)| {
             let is_decided = priority(group) != priority(last_group);
-            !is_decided && other.node.to_json() != last.node.to_json()
+            !is_decided && written(&other.node) != written(&last.node)
         })?;
         (!has_stronger(last_group)).then(|| {
             Problem::input(format!(

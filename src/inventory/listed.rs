@@ -40,12 +40,20 @@ pub(super) fn read(tree: &mut Tree, source: &Arc<Source>, notes: &mut Notes) {
     }
 }
 
-/// A list writes text that Ansible must not evaluate as `{"__ansible_unsafe": "text"}`.
+/// A list writes text that Ansible must not evaluate as `{"__ansible_unsafe": "text"}`, and what is encrypted as
+/// `{"__ansible_vault": "text"}`.
 fn plain(node: Node) -> Node {
+    let tagged = |name: &str| match &node.value {
+        Value::Map(map) if map.len() == 1 => map.get(name)?.as_str().map(str::to_owned),
+        _ => None,
+    };
+    let tagged = tagged("__ansible_unsafe")
+        .map(Value::Literal)
+        .or_else(|| tagged("__ansible_vault").map(Value::Vault));
+    if let Some(value) = tagged {
+        return Node { value, ..node };
+    }
     let value = match node.value {
-        Value::Map(mut map) if map.len() == 1 && map.get("__ansible_unsafe").is_some() => {
-            return map.0.remove(0).1;
-        }
         Value::Map(map) => {
             let entries = map.0.into_iter().map(|(key, node)| (key, plain(node)));
             Value::Map(Map(entries.collect()))

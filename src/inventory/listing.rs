@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::{Reading, Variable};
+use crate::yaml::{Node, Value as Yaml};
 
 /// What Ansible leaves out of a list, since it sets these itself (`INTERNAL_STATIC_VARS` of ansible-core 2.19).
 const INTERNAL: [&str; 33] = [
@@ -43,6 +44,31 @@ const INTERNAL: [&str; 33] = [
     "role_path",
     "role_uuid",
 ];
+
+/// The value as it is written, without its spans: no template is evaluated, no vaulted value is opened.
+pub(super) fn written(node: &Node) -> Value {
+    match &node.value {
+        Yaml::Vault(text) => json!({ "__ansible_vault": text }),
+        Yaml::Sequence(items) => items.iter().map(written).collect(),
+        Yaml::Map(map) => map
+            .iter()
+            .map(|(key, value)| (key.name.clone(), written(value)))
+            .collect(),
+        _ => node.to_json(),
+    }
+}
+
+fn is_vaulted(node: &Node) -> bool {
+    node.span.source.vaulted
+        || match &node.value {
+            Yaml::Vault(_) | Yaml::Secret(_) => true,
+            Yaml::Sequence(items) => items.iter().any(is_vaulted),
+            Yaml::Map(map) => map
+                .iter()
+                .any(|(key, value)| key.name == "__ansible_vault" || is_vaulted(value)),
+            _ => false,
+        }
+}
 
 impl Reading {
     /// What `ansible-inventory --list` prints: groups with `hosts` and `children`, and all variables of each host below
@@ -82,7 +108,8 @@ impl Reading {
         vars.filter(|(name, _)| !INTERNAL.contains(&name.as_str()))
             .map(|(name, given)| Variable {
                 name,
-                value: given.node.to_json(),
+                value: written(&given.node),
+                is_vaulted: is_vaulted(&given.node),
                 place: &given.key,
             })
     }

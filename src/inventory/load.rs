@@ -6,18 +6,20 @@ use indexmap::IndexMap;
 
 use super::clusters::Declared;
 use super::discreet::unique;
+use super::evaluate::Own;
 use super::host::check_name;
-use super::layers::Vars;
+use super::layers::{Given, Vars};
 use super::{Host, Inventory, Reading, Sources, cluster, names, ssh, typed, unknown};
 use crate::problem::{Problem, Problems};
-use crate::secret::Secrets;
+use crate::secret::{Secret, Secrets};
 
 /// A host with what is needed to compare it with others.
 pub(super) struct Loaded {
     pub host: Host,
+    /// What the user set of the variables that mean something to pgha, evaluated.
     pub given: Vars,
     /// By role.
-    pub passwords: BTreeMap<String, String>,
+    pub passwords: BTreeMap<String, Secret>,
 }
 
 /// Reads an inventory and all its variables.
@@ -41,15 +43,15 @@ impl Reading {
         let mut warnings = self.warnings.clone();
         let mut told = BTreeSet::new();
         let mut loaded = IndexMap::new();
-        for (name, given) in &self.vars {
+        for name in self.vars.keys() {
             if declared.has(name) {
-                unknown::check(given, &mut told, &mut problems, &mut warnings);
-                if let Some(host) = host(name, self, &declared, given.clone(), &mut problems) {
+                unknown::check(self, name, &mut told, &mut problems, &mut warnings);
+                if let Some(host) = host(name, self, &declared, &mut problems) {
                     loaded.insert(name.clone(), host);
                 }
             } else if is_only {
                 let mut why = Vec::new();
-                match host(name, self, &declared, given.clone(), &mut why) {
+                match host(name, self, &declared, &mut why) {
                     Some(host) if why.is_empty() => _ = loaded.insert(name.clone(), host),
                     // It is none of the cluster's, so nothing is asked of it.
                     _ => warnings.extend(why.into_iter().map(|problem| left_out(name, problem))),
@@ -72,10 +74,10 @@ impl Reading {
             groups.insert(name.to_owned(), hosts.clone());
         }
         let cluster = cluster::check(&groups, &loaded, &self.source).map_err(all_of)?;
-        let mut secrets = Secrets::default();
+        let mut secrets = Secrets::finding(self.evaluator.found.clone());
         let own = loaded.values().filter(|host| declared.has(&host.host.name));
         for (role, password) in own.flat_map(|host| &host.passwords) {
-            secrets.insert(role, password);
+            secrets.insert(role, password.clone());
         }
         let hosts = loaded
             .into_iter()
@@ -106,18 +108,48 @@ fn left_out(host: &str, problem: Problem) -> Problem {
     Problem { what, ..problem }
 }
 
+/// One host; where it is `None`, the problems tell why.
 fn host(
+    name: &str,
+    reading: &Reading,
+    declared: &Declared,
+    problems: &mut Vec<Problem>,
+) -> Option<Loaded> {
+    let before = problems.len();
+    let given = evaluated(name, reading, problems);
+    let loaded = read(name, reading, declared, given, problems);
+    for problem in &mut problems[before..] {
+        let span = problem.span.as_ref();
+        let origin = span.and_then(|span| reading.evaluator.origin(name, span));
+        problem.cause = problem.cause.take().or(origin);
+    }
+    loaded
+}
+
+/// The variables that mean something to pgha, evaluated; those that are `omit` are left out.
+fn evaluated(host: &str, reading: &Reading, problems: &mut Vec<Problem>) -> Vars {
+    let mut vars = Vars::new();
+    let written = reading.vars[host].iter();
+    for (name, given) in written.filter(|(name, _)| names::is_read(name)) {
+        match reading.evaluator.of(host, name) {
+            Some(Ok(node)) => {
+                let key = given.key.clone();
+                vars.extend(node.map(|node| (name.clone(), Given { key, node })));
+            }
+            Some(Err(problem)) => problems.push(problem),
+            None => {}
+        }
+    }
+    vars
+}
+
+fn read(
     name: &str,
     reading: &Reading,
     declared: &Declared,
     given: Vars,
     problems: &mut Vec<Problem>,
 ) -> Option<Loaded> {
-    for (variable, given) in &given {
-        if names::is_connection(variable) {
-            problems.extend(typed::literal(&given.node).err());
-        }
-    }
     problems.extend(check_name(name, &reading.tree.hosts[name].span).err());
     let reached = ssh::read(name, &given, reading, problems);
     let typed = typed::read(&given, problems);
@@ -127,13 +159,18 @@ fn host(
     }
     let mut vars = typed::to_json(&typed.variables);
     for (variable, given) in &given {
-        if !names::is_pgha(variable) && !names::is_ansible_password(variable) {
+        if names::is_connection(variable) && names::is_own(variable) {
             vars.insert(variable.clone(), given.node.to_json());
         }
     }
-    let provenance = given
+    let provenance = reading.vars[name]
         .iter()
-        .map(|(variable, given)| (variable.clone(), given.key.to_string()))
+        .map(|(variable, given)| {
+            let place = given.key.to_string();
+            let origin = reading.evaluator.origin(name, &given.node.span);
+            let origin = origin.map_or(String::new(), |origin| format!(", {origin}"));
+            (variable.clone(), place + &origin)
+        })
         .collect();
     Some(Loaded {
         host: Host {
@@ -142,6 +179,7 @@ fn host(
             connection: reached.connection,
             variables: typed.variables,
             vars,
+            own: Own::new(&reading.evaluator, name),
             provenance,
             key_span: reached.key_span,
             become_password_file: reached.password_file,

@@ -65,7 +65,7 @@ pub(super) fn unread(name: &str) -> Option<&'static str> {
 }
 
 /// The variables that must be the same on all hosts of a cluster.
-pub(super) const CLUSTER: [&str; 17] = [
+pub(super) const CLUSTER: [&str; 18] = [
     "cluster_name",
     "cluster_manager",
     "cluster_replication_user",
@@ -82,6 +82,7 @@ pub(super) const CLUSTER: [&str; 17] = [
     "repmgr_database",
     "repmgr_user",
     "watch_user",
+    "secrets_command",
     PASSWORD,
 ];
 
@@ -118,6 +119,23 @@ pub(super) fn is_connection(name: &str) -> bool {
 /// Whether pgha acts on a variable of that name.
 pub(super) fn is_ours(name: &str) -> bool {
     is_connection(name) || is_pgha(name)
+}
+
+/// The password for `sudo`: of several names the one that Ansible takes.
+pub(super) const BECOME_PASSWORD: [&str; 3] = [
+    "ansible_sudo_pass",
+    "ansible_become_pass",
+    "ansible_become_password",
+];
+
+/// Whether pgha acts on a variable of that name.
+pub(super) fn is_read(name: &str) -> bool {
+    is_ours(name) || BECOME_PASSWORD.contains(&name)
+}
+
+/// Whether a variable of that name is the user's own: templates see it as it is.
+pub(super) fn is_own(name: &str) -> bool {
+    !is_pgha(name) && !is_ansible_password(name)
 }
 
 /// Whether a variable of that name is pgha's, or looks as if it were.

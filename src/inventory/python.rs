@@ -112,6 +112,10 @@ impl Reader<'_> {
             if self.eat('}') {
                 break;
             }
+            // Python has no set of these, and `{{ 'x' }}` is a template.
+            if matches!(self.rest.peek(), Some('{' | '[')) {
+                return None;
+            }
             let first = self.value()?;
             if self.eat(':') {
                 let value = self.value()?;
@@ -249,7 +253,7 @@ fn key(value: &Value) -> Option<String> {
         Value::Int(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
         Value::Null => Some("null".to_owned()),
-        Value::Float(_) | Value::Sequence(_) | Value::Map(_) => None,
+        _ => None,
     }
 }
 
@@ -295,6 +299,7 @@ mod tests {
         let source = Arc::new(Source {
             name: "hosts".into(),
             text: String::new(),
+            vaulted: false,
         });
         let span = Span {
             source,
@@ -347,8 +352,30 @@ mod tests {
     #[test]
     fn what_is_no_literal_is_text() {
         for text in [
-            "", "a", "yes", "true", "0644", "10.0.0.1", "a,b", "5 6", "[1", "{'a': }", "'a",
-            "f'x'", "--1", "1__0", "1_", "5m", "{{ x }}", "[a]", "-o X=1", "1.2.3", "+", "-", ".",
+            "",
+            "a",
+            "yes",
+            "true",
+            "0644",
+            "10.0.0.1",
+            "a,b",
+            "5 6",
+            "[1",
+            "{'a': }",
+            "'a",
+            "f'x'",
+            "--1",
+            "1__0",
+            "1_",
+            "5m",
+            "{{ x }}",
+            "{{ 'x' }}",
+            "[a]",
+            "-o X=1",
+            "1.2.3",
+            "+",
+            "-",
+            ".",
         ] {
             assert_eq!(read(text), None, "{text}");
         }

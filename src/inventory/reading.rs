@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 
 use super::Sources;
 use super::discreet::unique;
+use super::evaluate::Evaluator;
 use super::layers::{Layers, Vars};
 use super::tree::{Notes, Tree};
 use crate::problem::{Problem, Problems, Source, Span};
@@ -19,6 +20,7 @@ pub struct Reading {
     pub(super) groups: BTreeMap<String, Vec<String>>,
     /// The variables of each host as they are written, in the order in which the hosts are first named.
     pub(super) vars: IndexMap<String, Vars>,
+    pub(super) evaluator: Arc<Evaluator>,
     /// What is not read, or most likely not meant.
     pub warnings: Vec<Problem>,
     pub(super) folder: PathBuf,
@@ -31,6 +33,8 @@ pub struct Reading {
 pub struct Variable<'a> {
     pub name: &'a str,
     pub value: serde_json::Value,
+    /// It, or a part of it, came out of a vault, or is still in one.
+    pub is_vaulted: bool,
     pub place: &'a Span,
 }
 
@@ -68,10 +72,14 @@ impl Reading {
         if !notes.problems.is_empty() {
             return Err(unique(notes.problems));
         }
+        let file = source.name.strip_suffix(" --list");
+        let file = file.unwrap_or(&source.name);
+        let evaluator = Evaluator::new(vars.clone(), &groups, file, sources);
         Ok(Self {
             tree,
             groups,
             vars,
+            evaluator,
             warnings: unique(notes.warnings).0,
             folder: sources.folder.clone(),
             home: sources.home.clone(),

@@ -380,6 +380,14 @@ impl Rules<'_> {
     }
 
     fn others(&mut self, variables: &Variables) {
+        let command = variables.secrets_command.as_deref();
+        if command.is_some_and(|command| command.trim().is_empty() || command.contains('\0')) {
+            self.say(
+                self.place("secrets_command"),
+                "`secrets_command` is empty",
+                "write the command that prints the secrets, or leave it out",
+            );
+        }
         for (variable, thing, name) in [
             ("repmgr_database", "database", &variables.repmgr_database),
             ("repmgr_user", "role", &variables.repmgr_user),

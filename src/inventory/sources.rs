@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Form;
+use super::{Form, Surroundings};
 use crate::problem::{Problem, Source};
 
 /// All texts that make up an inventory.
@@ -17,6 +17,7 @@ pub struct Sources {
     pub folder: PathBuf,
     /// What `~` stands for.
     pub home: Option<PathBuf>,
+    pub surroundings: Surroundings,
 }
 
 /// An inventory that was named: a file, the output of a program, or a folder of these.
@@ -70,6 +71,7 @@ impl Sources {
             extra_vars: Vec::new(),
             folder: folder.into(),
             home: None,
+            surroundings: Surroundings::default(),
         }
     }
 }

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::discreet::hide;
 use super::layers::{Given, Vars};
-use super::ssh_args;
 use super::{BecomePassword, Connection, Reading, Way};
+use super::{names, ssh_args};
 use crate::problem::{Problem, Problems, Span, did_you_mean};
 use crate::yaml;
 
@@ -169,15 +169,13 @@ impl<'a> Reader<'a> {
         is_set.then(|| user.unwrap_or_else(|| "root".to_owned()))
     }
 
-    /// Of several names the one that Ansible takes. A problem has its place as text only: an excerpt would show the password.
+    /// A problem has its place as text only: an excerpt would show the password.
     fn become_password(&mut self) -> Option<BecomePassword> {
-        let names = [
-            "ansible_sudo_pass",
-            "ansible_become_pass",
-            "ansible_become_password",
-        ];
-        let (_, given) = self.given(&names)?;
-        let text = given.node.scalar_text().unwrap_or_default();
+        let (_, given) = self.given(&names::BECOME_PASSWORD)?;
+        let text = match &given.node.value {
+            yaml::Value::Secret(secret) => secret.expose().to_owned(),
+            _ => given.node.scalar_text().unwrap_or_default(),
+        };
         match BecomePassword::new(text) {
             Ok(password) => Some(password),
             Err(problem) => {

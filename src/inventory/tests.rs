@@ -8,6 +8,7 @@ fn source(name: &str, text: &str) -> Arc<Source> {
     Arc::new(Source {
         name: name.into(),
         text: text.into(),
+        vaulted: false,
     })
 }
 
@@ -15,6 +16,15 @@ fn sources(text: &str) -> Sources {
     let mut sources = Sources::of(source("hosts.yml", text), "/inv");
     sources.home = Some(PathBuf::from("/home/me"));
     sources
+}
+
+fn own(host: &Host, name: &str) -> serde_json::Value {
+    host.own.get(name).unwrap().unwrap()
+}
+
+fn secret(inventory: &Inventory, role: &str) -> Option<String> {
+    let secret = inventory.secrets.get(role)?;
+    Some(secret.expose().to_owned())
 }
 
 fn read(sources: &Sources) -> Inventory {
@@ -66,7 +76,7 @@ fn an_inventory_in_ansibles_shape_is_read() {
         node1.variables.postgresql_settings["checkpoint_completion_target"],
         "0.90"
     );
-    assert_eq!(node1.vars["my_own"]["a"], 1);
+    assert_eq!(own(node1, "my_own")["a"], 1);
     assert_eq!(node1.vars["pgbouncer_port"], 6432);
     assert_eq!(node1.vars["cluster_initial_primary"], "node1");
     assert_eq!(node1.provenance["postgresql_port"], "hosts.yml:6:5");
@@ -117,7 +127,7 @@ fn layers_win_in_order() {
         ExtraVar::File(source("extra.yml", "t: extra\n")),
     ];
     let inventory = read(&given);
-    let vars = &inventory.hosts["n"].vars;
+    let host = &inventory.hosts["n"];
     for (name, value) in [
         ("x", "file"),
         ("y", "inline"),
@@ -127,7 +137,7 @@ fn layers_win_in_order() {
         ("u", "extra"),
         ("t", "extra"),
     ] {
-        assert_eq!(vars[name], value, "{name}");
+        assert_eq!(own(host, name), value, "{name}");
     }
     assert_eq!(inventory.hosts["n"].provenance["u"], "<--extra-vars>:1:1");
 }
@@ -140,13 +150,13 @@ fn passwords_leave_the_variables() {
         "all.yml",
         source(
             "group_vars/all.yml",
-            "postgresql_users:\n  - {name: 'a\"b c', password: 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
+            "postgresql_users:\n  - {name: 'a\"b c', password: !unsafe 's3cret{{', attributes: [createdb]}\n  - name: plain\nrepmgr_password: s3cret2\n",
         ),
     )];
     let inventory = read(&given);
-    assert_eq!(inventory.secrets.get("a\"b c"), Some("s3cret{{"));
-    assert_eq!(inventory.secrets.get("repmgr"), Some("s3cret2"));
-    assert_eq!(inventory.secrets.get("plain"), None);
+    assert_eq!(secret(&inventory, "a\"b c"), Some("s3cret{{".to_owned()));
+    assert_eq!(secret(&inventory, "repmgr"), Some("s3cret2".to_owned()));
+    assert_eq!(secret(&inventory, "plain"), None);
     assert_eq!(inventory.cluster.users.len(), 2);
     assert_eq!(inventory.cluster.users[0].attributes, ["CREATEDB"]);
     let vars = serde_json::to_string(&inventory.hosts["n"].vars).unwrap();
@@ -182,7 +192,7 @@ fn groups_that_disagree_are_told_unless_the_host_or_a_priority_decides() {
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 2);
     let inventory = read(&sources(&text("{postgresql_port: 3}", "")));
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 3);
-    assert_eq!(inventory.hosts["n"].vars["mine"], 2);
+    assert_eq!(own(&inventory.hosts["n"], "mine"), 2);
     assert_eq!(inventory.warnings, []);
     let inventory = read(&sources(&text("{}", ", ansible_group_priority: 0")));
     assert_eq!(inventory.hosts["n"].variables.postgresql_port, 1);
@@ -352,4 +362,104 @@ fn variables_of_other_roles_are_warnings_and_misspelt_ones_errors() {
             "{name}"
         );
     }
+}
+
+fn of(form: Form, text: &str) -> Sources {
+    let mut sources = sources("all:");
+    let source = source("hosts", text);
+    sources.origins[0].texts = vec![Text { form, source }];
+    let mut keys = crate::vault::Keys::default();
+    let password = zeroize::Zeroizing::new("pässwörd".as_bytes().to_vec());
+    keys.add("prod", password);
+    sources.surroundings.keys = keys;
+    sources
+}
+
+/// `sixteen bytes ok`
+const VAULT: &str = include_str!("../../tests/vault/labelled.vault");
+
+#[test]
+fn templates_are_evaluated_in_every_shape() {
+    let ini = "[postgres]\nnode1 ansible_host=\"{{ net }}.1\" mine=\"['{{ net }}', '{{ base }}']\" own=\"{{ 'a' }}\"\n[all:vars]\nnet=10.0.0\nbase=6000\npostgresql_port={{ base + 1 }}\n";
+    let listed = r#"{"_meta": {"hostvars": {"node1": {"ansible_host": "{{ net }}.1", "net": "10.0.0", "base": 6000,
+        "postgresql_port": "{{ base + 1 }}", "mine": ["{{ net }}", "{{ base }}"], "own": "{{ 'a' }}",
+        "literal": {"__ansible_unsafe": "{{ x }}"}}}}, "postgres": ["node1"]}"#;
+    for (form, text) in [(Form::Ini, ini), (Form::Listed, listed)] {
+        let inventory = read(&of(form, text));
+        let node1 = &inventory.hosts["node1"];
+        assert_eq!(node1.address(), "10.0.0.1", "{form:?}");
+        assert_eq!(node1.variables.postgresql_port, 6001, "{form:?}");
+        assert_eq!(own(node1, "mine"), serde_json::json!(["10.0.0", 6000]));
+        assert_eq!(own(node1, "own"), "a", "{form:?}");
+        let place = &node1.provenance["postgresql_port"];
+        assert!(place.contains(", from `base` (hosts:"), "{place}");
+        if form == Form::Listed {
+            assert_eq!(own(node1, "literal"), "{{ x }}");
+        }
+    }
+}
+
+#[test]
+fn vaulted_values_are_opened_in_every_shape_and_listed_as_they_are() {
+    let block = VAULT.trim_end().replace('\n', "\n      ");
+    let yaml = format!(
+        "postgres:\n  hosts: {{node1: }}\n  vars:\n    ansible_become: yes\n    repmgr_password: !vault |\n      {block}\n    ansible_become_password: !vault |\n      {block}\n    mine: !unsafe '{{{{ x }}}}'\n    port: '{{{{ 1 + 1 }}}}'\n"
+    );
+    let listed = serde_json::json!({"postgres": ["node1"], "_meta": {"hostvars": {"node1": {
+        "ansible_become": true, "repmgr_password": {"__ansible_vault": VAULT}, "mine": {"__ansible_unsafe": "{{ x }}"},
+        "ansible_become_password": {"__ansible_vault": VAULT}, "port": "{{ 1 + 1 }}"}}}});
+    for (form, text) in [(Form::Yaml, yaml), (Form::Listed, listed.to_string())] {
+        let sources = of(form, &text);
+        let reading = Reading::read(&sources).unwrap();
+        let list = reading.list();
+        let vars = &list["_meta"]["hostvars"]["node1"];
+        let vaulted = |name: &str| vars[name]["__ansible_vault"].as_str().unwrap();
+        for name in ["repmgr_password", "ansible_become_password"] {
+            assert_eq!(vaulted(name).trim_end(), VAULT.trim_end(), "{form:?}");
+        }
+        assert_eq!(vars["port"], "{{ 1 + 1 }}", "{form:?}");
+        assert_eq!(vars["mine"], "{{ x }}", "{form:?}");
+        let is_vaulted = |name: &str| {
+            let mut variables = reading.variables("node1");
+            variables.any(|variable| variable.name == name && variable.is_vaulted)
+        };
+        assert!(is_vaulted("repmgr_password") && !is_vaulted("mine"));
+        let inventory = read(&sources);
+        let expected = Some("sixteen bytes ok".to_owned());
+        assert_eq!(secret(&inventory, "repmgr"), expected, "{form:?}");
+        let connection = &inventory.hosts["node1"].connection;
+        let password = connection.become_password.as_ref().unwrap();
+        assert_eq!(password.line(), "sixteen bytes ok\n", "{form:?}");
+        assert_eq!(own(&inventory.hosts["node1"], "mine"), "{{ x }}");
+    }
+}
+
+#[test]
+fn a_cluster_may_be_named_by_a_template() {
+    let text = |members: &str| {
+        format!(
+            "all:\n  vars: {{cluster_members: \"{{{{ {members} }}}}\", site: one}}\n  children: {{pg_one: {{hosts: {{a: }}}}}}\n"
+        )
+    };
+    let reading = Reading::read(&sources(&text("'pg_' ~ site"))).unwrap();
+    assert_eq!(reading.clusters(), ["pg_one"]);
+    let problems = load(&sources(&text("town"))).unwrap_err();
+    assert!(problems.to_string().contains("town"), "{problems}");
+}
+
+#[test]
+fn two_passwords_of_equal_groups_are_told_where_they_are_encrypted() {
+    let other = VAULT.replace("33", "34");
+    let text = |second: &str| {
+        format!(
+            "all: {{children: {{postgres: {{hosts: {{n: }}}}, a: {{vars: {{repmgr_password: !vault {}}}, hosts: {{n: }}}}, b: {{vars: {{repmgr_password: !vault {}}}, hosts: {{n: }}}}}}}}",
+            serde_json::json!(VAULT),
+            serde_json::json!(second)
+        )
+    };
+    let warnings = |second: &str| {
+        let reading = Reading::read(&of(Form::Yaml, &text(second)));
+        reading.unwrap().warnings.len()
+    };
+    assert_eq!((warnings(VAULT), warnings(&other)), (0, 1));
 }

@@ -9,6 +9,7 @@ use super::discreet::hide;
 use super::layers::{Given, Vars};
 use super::{Variables, names, rules};
 use crate::problem::{Problem, Problems, Span};
+use crate::secret::Secret;
 use crate::setting::Program;
 use crate::yaml::{self, Key, Map, Node, Value};
 
@@ -16,7 +17,7 @@ use crate::yaml::{self, Key, Map, Node, Value};
 pub(super) struct Typed {
     pub variables: Variables,
     /// By role.
-    pub passwords: BTreeMap<String, String>,
+    pub passwords: BTreeMap<String, Secret>,
 }
 
 /// Variables by name.
@@ -37,12 +38,6 @@ pub(super) fn read(vars: &Vars, problems: &mut Vec<Problem>) -> Option<Typed> {
     let mut whole = to_json(&typed.variables);
     for (name, given) in vars {
         if !names::is_pgha(name) {
-            continue;
-        }
-        if name != names::PASSWORD
-            && let Err(problem) = refuse_templates(&given.node)
-        {
-            problems.push(problem);
             continue;
         }
         match normal(name, given, &mut typed.passwords).and_then(|node| one(name, &given.key, node))
@@ -137,7 +132,7 @@ pub(super) fn fits(name: &str, given: &Given) -> bool {
 fn normal(
     name: &str,
     given: &Given,
-    passwords: &mut BTreeMap<String, String>,
+    passwords: &mut BTreeMap<String, Secret>,
 ) -> Result<Node, Problems> {
     match name {
         "postgresql_settings" | "repmgr_settings" | "pgbouncer_settings" => {
@@ -199,7 +194,12 @@ fn settings(variable: &str, node: &Node) -> Result<Node, Problems> {
                     value.describe()
                 ))
                 .at(&value.span)
-                .hint("write a list as one text: `'a, b'`"),
+                .hint(match value.value {
+                    Value::Secret(_) => {
+                        "plans show settings: write it in the open, or in a file on the hosts"
+                    }
+                    _ => "write a list as one text: `'a, b'`",
+                }),
             ),
         }
     }
@@ -221,7 +221,7 @@ fn as_number(name: &str, text: String) -> String {
 }
 
 /// Takes the passwords out of `postgresql_users`.
-fn users(node: &Node, passwords: &mut BTreeMap<String, String>) -> Result<Node, Problems> {
+fn users(node: &Node, passwords: &mut BTreeMap<String, Secret>) -> Result<Node, Problems> {
     let Some(items) = node.as_sequence() else {
         return Ok(node.clone());
     };
@@ -283,7 +283,7 @@ fn without_password(mut user: Node) -> Node {
 }
 
 /// A password's text. A problem names the place only: an excerpt would show the password.
-fn password(node: &Node) -> Result<String, Problem> {
+fn password(node: &Node) -> Result<Secret, Problem> {
     let refuse = |what: &str, hint: &str| {
         Err(hide(
             Problem::input(format!("the password {what}"))
@@ -291,39 +291,18 @@ fn password(node: &Node) -> Result<String, Problem> {
                 .hint(hint),
         ))
     };
-    match node.as_str() {
-        Some("") => refuse("is empty", "write one, or remove the key"),
-        Some(text) if text.chars().any(char::is_control) => refuse(
+    let text = match &node.value {
+        Value::Secret(secret) => secret.clone(),
+        Value::String(text) | Value::Literal(text) => Secret::from(text.as_str()),
+        Value::Null => return refuse("is empty", "write one, or remove the key"),
+        _ => return refuse("is no text", "put it in quotes"),
+    };
+    match text.expose() {
+        "" => refuse("is empty", "write one, or remove the key"),
+        plain if plain.chars().any(char::is_control) => refuse(
             "holds a control character or a line break",
             "write it on one line",
         ),
-        Some(text) => Ok(text.to_owned()),
-        None if node.is_null() => refuse("is empty", "write one, or remove the key"),
-        None => refuse("is no text", "put it in quotes"),
-    }
-}
-
-/// Inventory values are literal, so a template in one is a mistake.
-fn refuse_templates(node: &Node) -> Result<(), Problem> {
-    match &node.value {
-        Value::Sequence(items) => items.iter().try_for_each(refuse_templates),
-        Value::Map(map) => map
-            .iter()
-            .filter(|(key, _)| key.name != "password")
-            .try_for_each(|(_, value)| refuse_templates(value)),
-        _ => literal(node),
-    }
-}
-
-/// Refuses a text with a template in it.
-pub(super) fn literal(node: &Node) -> Result<(), Problem> {
-    let is_template = |text: &str| text.contains("{{") || text.contains("{%");
-    match node.as_str() {
-        Some(text) if is_template(text) => Err(Problem::input(
-            "values in the inventory are literal, not templates",
-        )
-        .at(&node.span)
-        .hint("write the value itself; templates belong into playbooks and template files")),
-        _ => Ok(()),
+        _ => Ok(text),
     }
 }

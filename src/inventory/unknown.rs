@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::layers::{Given, Vars};
-use super::{names, typed};
+use super::layers::Given;
+use super::{Reading, names, typed};
 use crate::problem::{Problem, did_you_mean};
 
 /// Looks at the variables of one host; each name is told once.
 pub(super) fn check(
-    vars: &Vars,
+    reading: &Reading,
+    host: &str,
     told: &mut BTreeSet<String>,
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<Problem>,
 ) {
-    for (name, given) in vars {
+    for (name, given) in &reading.vars[host] {
         if let Some(why) = names::unread(name)
             && told.insert(name.clone())
         {
@@ -24,7 +25,7 @@ pub(super) fn check(
             continue;
         }
         let problem = |what: String| Problem::input(what).at(&given.key);
-        match misspelt(name, given) {
+        match misspelt(name, &evaluated(reading, host, name, given)) {
             Some(meant) => problems.push(
                 problem(format!("there is no variable `{name}`"))
                     .hint(format!("did you mean `{meant}`?")),
@@ -38,6 +39,15 @@ pub(super) fn check(
                 ),
             ),
         }
+    }
+}
+
+/// The value, where it can be evaluated.
+fn evaluated(reading: &Reading, host: &str, name: &str, given: &Given) -> Given {
+    let node = reading.evaluator.of(host, name).and_then(Result::ok);
+    Given {
+        key: given.key.clone(),
+        node: node.flatten().unwrap_or_else(|| given.node.clone()),
     }
 }
 

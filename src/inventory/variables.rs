@@ -84,6 +84,8 @@ pub struct Variables {
     /// Settings over those of `templates/pgbouncer.ini.j2`.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub pgbouncer_settings: BTreeMap<String, String>,
+    /// A command of `/bin/sh` that prints the secrets. Without it: they are kept in `secrets.yml`.
+    pub secrets_command: Option<String>,
 }
 
 impl Default for Variables {
@@ -121,6 +123,7 @@ impl Default for Variables {
             pgbouncer_port: 6432,
             pgbouncer_listen_address: "*".to_owned(),
             pgbouncer_settings: BTreeMap::new(),
+            secrets_command: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What templates see on a host.
 
 use indexmap::IndexMap;
+use minijinja::value::merge_maps;
 use minijinja::{Value, context};
 
 use super::topology::fails_over;
@@ -59,7 +60,7 @@ pub fn host(view: &View<'_>) -> Value {
             memory => system.memory,
             processors => system.processors,
         },
-        ..value(&declared.vars)
+        ..merge_maps([declared.own.value(), value(&declared.vars)])
     }
 }
 

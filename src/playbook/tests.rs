@@ -11,6 +11,7 @@ fn read(files: &[(&str, &str)]) -> Result<Playbook, String> {
         Some(Arc::new(Source {
             name: (*name).to_owned(),
             text: (*text).to_owned(),
+            vaulted: false,
         }))
     };
     parse(files[0].0, &RESOURCES, &read).map_err(|problems| problems.to_string())

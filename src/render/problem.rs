@@ -76,6 +76,12 @@ fn excerpt(problem: &Problem, level: &Level<'_>, renderer: &Renderer) -> String 
     let Some(span) = &problem.span else {
         return renderer.render(&[annotate_snippets::Group::with_title(title)]);
     };
+    if span.source.vaulted {
+        let title = level
+            .clone()
+            .primary_title(clean(&format!("{span}: {what}")));
+        return renderer.render(&[annotate_snippets::Group::with_title(title)]);
+    }
     let snippet = Snippet::source(&span.source.text)
         .path(clean_line(&span.source.name))
         .annotation(AnnotationKind::Primary.span(range(span)));

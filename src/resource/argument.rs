@@ -1,10 +1,16 @@
 //! What holds for arguments of the same name, whichever resource takes them.
 
 use crate::problem::{Problem, Problems};
+use crate::secret::Text;
 use crate::yaml::{Node, Value};
 
 /// Arguments that name a place on a host.
 const PATHS: [&str; 4] = ["path", "creates", "home", "config_file"];
+
+/// Arguments that are words of commands, or names.
+const SHOWN: [&str; 8] = [
+    "argv", "unless", "name", "names", "owner", "group", "user", "unit",
+];
 
 /// Checks the (already rendered) arguments of a resource, each at its own place.
 pub(super) fn check(arguments: &Node) -> Result<(), Problems> {
@@ -18,7 +24,8 @@ pub(super) fn check(arguments: &Node) -> Result<(), Problems> {
             name if PATHS.contains(&name) => path(name, node),
             _ => Ok(()),
         };
-        problems.extend(found.and_then(|()| no_nul(&key.name, node)).err());
+        let found = found.and_then(|()| no_nul(&key.name, node));
+        problems.extend(found.and_then(|()| no_secret(&key.name, node)).err());
     }
     if problems.is_empty() {
         Ok(())
@@ -54,6 +61,22 @@ fn path(name: &str, node: &Node) -> Result<(), Problem> {
     ))
     .at(&node.span)
     .hint("begin it with `/`: a step has no folder that a path could be relative to"))
+}
+
+/// Words of commands and names are shown by plans and hosts alike.
+fn no_secret(name: &str, node: &Node) -> Result<(), Problem> {
+    if !SHOWN.contains(&name) && !PATHS.contains(&name) {
+        return Ok(());
+    }
+    match &node.value {
+        Value::String(text) if Text::parse(text).secrets().next().is_some() => {
+            Err(Problem::input(format!("`{name}` has a secret in it"))
+                .at(&node.span)
+                .hint("everybody on the host could see it: hand it over in a file's `content`"))
+        }
+        Value::Sequence(items) => items.iter().try_for_each(|item| no_secret(name, item)),
+        _ => Ok(()),
+    }
 }
 
 /// Nothing on a host can take one: neither a command's argument nor a path nor PostgreSQL's text.

@@ -232,7 +232,7 @@ impl File {
     fn tells_secret(&self, text: &str, view: &View<'_>) -> bool {
         let declared = self.text();
         let mut known = declared.secrets().filter_map(|name| view.secrets.get(name));
-        has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret))
+        has_secrets(&Text::parse(text)) || known.any(|secret| text.contains(secret.expose()))
     }
 
     /// Refuses what the program whose configuration it is does not have in the version that the host has, or will have.

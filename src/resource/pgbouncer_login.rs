@@ -35,8 +35,10 @@ impl Resource for PgbouncerLogin {
     fn verdict(&self, view: &View<'_>) -> Result<Verdict, Problem> {
         let cluster = &view.inventory.cluster;
         // Of some only the verifier is known, with which nobody logs in.
-        let has_password =
-            |user: &&User| !view.secrets.get(&user.name).is_some_and(scram::is_verifier);
+        let has_password = |user: &&User| {
+            let password = view.secrets.get(&user.name);
+            !password.is_some_and(|password| scram::is_verifier(password.expose()))
+        };
         let mut users = cluster.users.iter().filter(|user| user.may_log_in());
         let user = users.find(has_password);
         let database = cluster.databases.first();

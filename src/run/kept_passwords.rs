@@ -62,7 +62,10 @@ pub async fn kept_passwords(plan: &Plan, port: u16, fleet: &mut Fleet) -> Result
         ));
     }
     for name in &plan.kept_passwords {
-        if !stored.get(name).is_some_and(scram::is_verifier) {
+        if !stored
+            .get(name)
+            .is_some_and(|stored| scram::is_verifier(stored.expose()))
+        {
             return Err(failed(
                 Problem::failed(format!("`{name}` has no SCRAM-SHA-256 verifier any more"))
                     .hint("plan again"),

@@ -10,6 +10,8 @@ use crate::inventory::{connection_variables, schema};
 pub fn inventory() -> Value {
     let mut definitions = Map::new();
     let mut variables = loose(schema().to_value(), &mut definitions);
+    definitions.values_mut().for_each(or_template);
+    or_template(&mut variables);
     variables["type"] = json!(["object", "null"]);
     variables["additionalProperties"] = json!(true);
     for name in connection_variables() {
@@ -33,6 +35,27 @@ pub fn inventory() -> Value {
         "additionalProperties": {"$ref": "#/$defs/group"},
         "$defs": definitions,
     })
+}
+
+/// Lets a text stand for every list and mapping: a template that gives one.
+fn or_template(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(or_template),
+        Value::Object(map) => {
+            let kinds = match map.get("type") {
+                Some(Value::Array(kinds)) => kinds.clone(),
+                Some(kind @ Value::String(_)) => vec![kind.clone()],
+                _ => Vec::new(),
+            };
+            let is_many = |kind: &Value| matches!(kind.as_str(), Some("array" | "object"));
+            if kinds.iter().any(is_many) && !kinds.contains(&json!("string")) {
+                let kinds = kinds.into_iter().chain([json!("string")]);
+                map.insert("type".to_owned(), kinds.collect());
+            }
+            map.values_mut().for_each(or_template);
+        }
+        _ => {}
+    }
 }
 
 /// A mapping by names, or a single name.

@@ -36,6 +36,7 @@ fn inventory() -> Inventory {
     let source = Source {
         name: "hosts.yml".into(),
         text: HOSTS.into(),
+        vaulted: false,
     };
     inventory::load(&Sources::of(Arc::new(source), "/inv"))
         .unwrap_or_else(|problems| panic!("{problems}"))

@@ -85,6 +85,7 @@ impl Engine {
                     None => Yaml::String(self.text(text, &node.span, context)?),
                 }
             }
+            Yaml::Literal(text) => Yaml::String(text.clone()),
             Yaml::Sequence(items) => Yaml::Sequence(
                 items
                     .iter()

@@ -153,6 +153,9 @@ fn mistyped(expected: &str, node: Option<&Node>) -> Problem {
     };
     let problem = Problem::input(format!("expected {expected}, found {}", node.describe()));
     match (expected, &node.value) {
+        (_, Value::Vault(_) | Value::Secret(_)) => problem.hint(
+            "plans show this value: write it in the open; only passwords and variables of your own can be secret",
+        ),
         ("a string", Value::Bool(_) | Value::Int(_) | Value::Float(_)) => {
             problem.hint("put the value in quotes")
         }
@@ -258,7 +261,12 @@ impl<'de> Deserializer<'de> for Place<'de> {
                 Err(_) => visitor.visit_i64(*value),
             },
             Value::Float(value) => visitor.visit_f64(*value),
-            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::String(text) | Value::Literal(text) => visitor.visit_borrowed_str(text),
+            // Whatever is decoded may be shown; who takes secrets takes them before.
+            Value::Vault(_) | Value::Secret(_) => Err(de::Error::invalid_type(
+                de::Unexpected::Other("a secret"),
+                &visitor,
+            )),
             Value::Sequence(items) => {
                 let mut access = de::value::SeqDeserializer::new(items.iter().map(|item| {
                     Item(Self {
@@ -343,7 +351,9 @@ impl<'de> Deserializer<'de> for Place<'de> {
         visitor: V,
     ) -> Result<V::Value, Wrong> {
         match &self.node.value {
-            Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::String(text) | Value::Literal(text) => {
+                visitor.visit_enum(text.as_str().into_deserializer())
+            }
             Value::Map(map) if map.len() == 1 => {
                 visitor.visit_enum(de::value::MapAccessDeserializer::new(Entries {
                     place: self,

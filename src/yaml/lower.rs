@@ -92,8 +92,18 @@ impl Lowering<'_> {
                 .trim()
                 .to_owned()
         };
+        if tag == Some(Tag::Vault) {
+            return match raw {
+                Raw::String(text) => Ok(Value::Vault(text)),
+                _ => Err(Problem::input("what `!vault` tags is no text")
+                    .at(span)
+                    .hint("write it as `ansible-vault encrypt_string` does: `!vault |`, and the lines below it")),
+            };
+        }
         let number = |value: Value| {
-            if tag.is_some() || is_text(&written()) {
+            if tag == Some(Tag::Unsafe) {
+                Value::Literal(written())
+            } else if tag.is_some() || is_text(&written()) {
                 Value::String(written())
             } else {
                 value
@@ -110,6 +120,7 @@ impl Lowering<'_> {
             }
         }
         Ok(match raw {
+            Raw::Bool(_) | Raw::Null if tag == Some(Tag::Unsafe) => Value::Literal(written()),
             Raw::Bool(_) | Raw::Null if tag.is_some() => Value::String(written()),
             Raw::Bool(value) => Value::Bool(value),
             Raw::Int(value) => number(Value::Int(value)),
@@ -117,7 +128,10 @@ impl Lowering<'_> {
             Raw::Huge => Value::String(written()),
             Raw::String(text) => {
                 self.check(&text, span)?;
-                Value::String(text)
+                match tag {
+                    Some(Tag::Unsafe) => Value::Literal(text),
+                    _ => Value::String(text),
+                }
             }
             _ => Value::Null,
         })
@@ -185,16 +199,9 @@ impl Lowering<'_> {
 
     fn known_tag(&self, word: &str, span: &Span) -> Result<Tag, Problem> {
         match word {
-            "!" | "!unsafe" => Ok(Tag::Unsafe),
-            "!vault" | "!vault-encrypted" => {
-                Err(
-                    Problem::input("values that Ansible Vault encrypted are not supported")
-                        .at(span)
-                        .hint(
-                            "keep passwords in a file `group_vars/all/secrets.yml` of mode 0600",
-                        ),
-                )
-            }
+            "!" => Ok(Tag::Text),
+            "!unsafe" => Ok(Tag::Unsafe),
+            "!vault" | "!vault-encrypted" => Ok(Tag::Vault),
             _ => Err(Problem::input(format!("the tag `{word}` is not supported"))
                 .at(span)
                 .hint(
@@ -224,6 +231,8 @@ enum Tag {
     Unsafe,
     /// The same, as YAML itself says it.
     Text,
+    /// The value is encrypted.
+    Vault,
 }
 
 /// Whether what YAML takes for a number is rather text: `0644`, `1_000`, more digits than a number has.

@@ -2,6 +2,7 @@
 
 use super::resolve::resolve;
 use crate::problem::Span;
+use crate::secret::Secret;
 
 /// A piece of text and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub enum Value {
     Int(i64),
     Float(f64),
     String(String),
+    /// Text in which no template is looked for: `!unsafe`.
+    Literal(String),
+    /// Text that Ansible Vault encrypted, as it stands: `!vault`.
+    Vault(String),
+    /// What came out of a vault. No reader has a file that holds one: evaluation makes them.
+    Secret(Secret),
     Sequence(Vec<Node>),
     Map(Map),
 }
@@ -79,7 +86,7 @@ impl Node {
         let text = match &self.value {
             Value::Bool(value) => return Some(*value),
             Value::Int(number) => number.to_string(),
-            Value::String(text) => text.trim().to_ascii_lowercase(),
+            Value::String(text) | Value::Literal(text) => text.trim().to_ascii_lowercase(),
             _ => return None,
         };
         match text.as_str() {
@@ -98,7 +105,7 @@ impl Node {
 
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::String(text) => Some(text),
+            Value::String(text) | Value::Literal(text) => Some(text),
             _ => None,
         }
     }
@@ -117,13 +124,14 @@ impl Node {
         }
     }
 
-    /// A scalar as it is written: `1.10` stays `1.10`, a string is without its quotes. `None` for null, lists and mappings.
+    /// A scalar as it is written: `1.10` stays `1.10`, a string is without its quotes. `None` for null, lists, mappings, and
+    /// for what is secret.
     pub fn scalar_text(&self) -> Option<String> {
         match &self.value {
-            Value::String(text) => Some(text.clone()),
+            Value::String(text) | Value::Literal(text) => Some(text.clone()),
             Value::Bool(value) => Some(value.to_string()),
             Value::Int(_) | Value::Float(_) => Some(self.number_text()),
-            Value::Null | Value::Sequence(_) | Value::Map(_) => None,
+            _ => None,
         }
     }
 
@@ -149,7 +157,7 @@ impl Node {
             .unwrap_or_default()
     }
 
-    /// The value without its spans.
+    /// The value without its spans; `<secret>` for what is secret.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;
         match &self.value {
@@ -157,7 +165,8 @@ impl Node {
             Value::Bool(value) => Json::from(*value),
             Value::Int(value) => Json::from(*value),
             Value::Float(value) => Json::from(*value),
-            Value::String(text) => Json::from(text.as_str()),
+            Value::String(text) | Value::Literal(text) => Json::from(text.as_str()),
+            Value::Vault(_) | Value::Secret(_) => Json::from("<secret>"),
             Value::Sequence(items) => items.iter().map(Self::to_json).collect(),
             Value::Map(map) => map
                 .iter()
@@ -168,12 +177,17 @@ impl Node {
 
     /// What it is, for messages: ``the string `abc` ``, `a list`.
     pub fn describe(&self) -> String {
+        let is_scalar = !matches!(self.value, Value::Null | Value::Sequence(_) | Value::Map(_));
+        if self.span.source.vaulted && is_scalar {
+            return "another value".to_owned();
+        }
         match &self.value {
             Value::Null => "nothing".to_owned(),
             Value::Bool(value) => format!("the boolean `{value}`"),
             Value::Int(value) => format!("the number `{value}`"),
             Value::Float(value) => format!("the number `{value}`"),
-            Value::String(text) => match text.char_indices().nth(40) {
+            Value::Vault(_) | Value::Secret(_) => "a secret".to_owned(),
+            Value::String(text) | Value::Literal(text) => match text.char_indices().nth(40) {
                 Some((end, _)) => format!("the string `{}…`", text[..end].escape_debug()),
                 None => format!("the string `{}`", text.escape_debug()),
             },

@@ -7,6 +7,7 @@ fn source(text: &str) -> Arc<Source> {
     Arc::new(Source {
         name: "t.yml".into(),
         text: text.into(),
+        vaulted: false,
     })
 }
 
@@ -89,8 +90,19 @@ fn unsafe_is_text_and_other_tags_are_refused() {
         node.to_json(),
         serde_json::json!({"a": "{{ x", "b": "12", "c": [1, "2"], "d": "!x", "e": "a !b", "f": 1})
     );
-    assert!(refusal("a: 1\nb: !vault |\n  $ANSIBLE_VAULT\n").starts_with("t.yml:2:4: "));
+    assert!(refusal("a: 1\nb: !vault 5\n").starts_with("t.yml:2:11: "));
     assert!(refusal("a: [x, !foo y]\n").starts_with("t.yml:1:8: the tag `!foo`"));
+}
+
+#[test]
+fn what_is_encrypted_stays_as_it_is() {
+    let node = read("a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  00\nb: !unsafe '{{ x'\n");
+    let value = |name| &node.as_map().unwrap().get(name).unwrap().value;
+    assert_eq!(
+        value("a"),
+        &Value::Vault("$ANSIBLE_VAULT;1.1;AES256\n00\n".to_owned())
+    );
+    assert_eq!(value("b"), &Value::Literal("{{ x".to_owned()));
 }
 
 #[test]

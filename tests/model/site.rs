@@ -136,7 +136,11 @@ impl Site {
 
 fn source(name: &str, text: String) -> Arc<Source> {
     let name = name.to_owned();
-    Arc::new(Source { name, text })
+    Arc::new(Source {
+        name,
+        text,
+        vaulted: false,
+    })
 }
 
 fn shipped(folder: &str, name: &str) -> Option<Arc<Source>> {

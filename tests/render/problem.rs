@@ -11,6 +11,7 @@ fn span(text: &str, at: &str) -> Span {
         source: Arc::new(Source {
             name: "inventories/main.yml".into(),
             text: text.into(),
+            vaulted: false,
         }),
     }
 }

@@ -138,9 +138,15 @@ impl Lab {
         });
     }
 
+    /// Where a scenario puts the password of what it encrypts. Where nothing is, it is not read.
+    pub fn vault_password(&self) -> PathBuf {
+        self.dir.join("vault-password")
+    }
+
     /// `pgha VERB INVENTORY ARGUMENTS…`, to its end.
     pub fn pgha(&self, verb: &str, arguments: &[&str]) -> Ran {
         let mut command = bounded(PGHA);
+        let command = command.env("ANSIBLE_VAULT_PASSWORD_FILE", self.vault_password());
         run(command.arg(verb).arg(self.inventory()).args(arguments))
     }
 

@@ -1,5 +1,5 @@
-//! What an inventory says is taken literally, however much it looks like SQL, shell or a template; and no password is ever
-//! where others could read it.
+//! What an inventory says is taken literally, however much it looks like SQL or shell, or a template that is marked as text; and
+//! no password is ever where others could read it. `secrets.yml` is a vault.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use pgha::vault::Keys;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::lab::{Hosts, Lab, PGHA, Ran, bounded, run};
 use crate::promise;
@@ -66,6 +68,10 @@ const SETTINGS: [(&str, &str); 6] = [
 ];
 const LOCATION: &str = "rack 'one' \\ \"$(touch /tmp/pwned)\"";
 
+/// `{}` under the vault id `prod`, encrypted by ansible-core.
+const NO_SECRETS: &str = include_str!("../vault/nothing.vault");
+const VAULT_PASSWORD: &str = "correct horse";
+
 /// Names, passwords and settings arrive as they are written; nothing of them is run, and nothing leaks.
 pub fn is_literal_and_leaks_nothing() {
     let lab = Lab::up(Hosts {
@@ -79,6 +85,7 @@ pub fn is_literal_and_leaks_nothing() {
     let apply = run(bounded(PGHA)
         .args(["apply", "--verbose"])
         .arg(lab.inventory())
+        .env("ANSIBLE_VAULT_PASSWORD_FILE", lab.vault_password())
         .env("PGHA_LOG", "debug"))
     .exits(0);
 
@@ -122,15 +129,35 @@ fn declare(lab: &Lab) {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)))
         .collect();
+    let users = json!(users).to_string();
+    // Braces of a password are no template.
+    let users = users.replace(r#""{{ 7"#, r#"!unsafe "{{ 7"#);
     lab.edit_inventory(|text| {
-        text.replace("[{ name: app }]", &json!(users).to_string())
+        text.replace("[{ name: app }]", &users)
             .replace("[{ name: app, owner: app }]", &json!(databases).to_string())
             .replace("host app app", "host all all")
     });
     lab.set_variable(&format!("postgresql_settings: {}", json!(settings)));
     lab.set_variable(&format!("repmgr_password: {}", json!(REPMGR)));
     lab.set_variable(&format!("watch_user: {}", json!(WATCH)));
-    lab.set_variable(&format!("repmgr_location: {}", json!(LOCATION)));
+    // Through two templates, to the same bytes.
+    lab.set_variable(&format!("rack: {}", json!(LOCATION)));
+    lab.set_variable("place: { rack: '{{ rack }}' }");
+    lab.set_variable("repmgr_location: \"{{ hostvars[inventory_hostname].place.rack }}\"");
+    fs::write(lab.vault_password(), VAULT_PASSWORD).unwrap();
+    fs::write(lab.dir.join("secrets.yml"), NO_SECRETS).unwrap();
+}
+
+/// The secrets that pgha made, which it put into the vault.
+fn kept(lab: &Lab) -> String {
+    let text = fs::read_to_string(lab.dir.join("secrets.yml")).unwrap();
+    assert!(
+        text.starts_with("$ANSIBLE_VAULT;1.2;AES256;prod\n"),
+        "{text}"
+    );
+    let mut keys = Keys::default();
+    keys.add("prod", Zeroizing::new(VAULT_PASSWORD.as_bytes().to_vec()));
+    keys.open(&text).ok().unwrap().text.to_string()
 }
 
 fn names(lab: &Lab) {
@@ -272,7 +299,7 @@ struct Secret(String);
 
 /// The passwords, and the private key by which `postgres` logs in.
 fn secrets(lab: &Lab) -> Vec<Secret> {
-    let kept = fs::read_to_string(lab.dir.join("secrets.yml")).unwrap();
+    let kept = kept(lab);
     assert!(!kept.contains(GROUP), "no password for who cannot log in");
     let mut words: Vec<&str> = USERS
         .into_iter()

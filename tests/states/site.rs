@@ -50,6 +50,7 @@ fn shipped(folder: &str, name: &str) -> Option<Arc<Source>> {
     Some(Arc::new(Source {
         name: name.to_owned(),
         text,
+        vaulted: false,
     }))
 }
 
@@ -71,6 +72,7 @@ impl Cluster {
             Arc::new(Source {
                 name: "inventory.yml".to_owned(),
                 text: inventory,
+                vaulted: false,
             }),
             folder,
         ))
