@@ -254,7 +254,9 @@ impl Resource for StandbyUpstream {
                 host: Some(upstream.address.clone()),
                 port: Some(upstream.port),
                 slot: own.map(|own| own.slot.clone()),
-                timeline: None,
+                // It follows across a promotion, or does not stream at all.
+                timeline: (view.world.get(&upstream.name))
+                    .and_then(|facts| facts.server.answers()?.timeline),
             });
         }
     }

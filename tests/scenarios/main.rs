@@ -159,13 +159,13 @@ const SCENARIOS: &[Scenario] = &[
     (
         "wrong_settings_are_refused_before_they_are_in_place",
         Others,
-        Always,
+        Whole,
         settings::wrong_ones_are_refused,
     ),
     (
         "what_goes_over_settings_is_told",
         Others,
-        Always,
+        Whole,
         settings::what_goes_over_them_is_told,
     ),
     (

@@ -114,11 +114,12 @@ fn are_refused(hosts: Hosts) {
         let inventory = std::fs::read_to_string(lab.inventory()).unwrap();
         // Where the lab has it already, it is given once.
         let name = wrong.variable.split_inclusive(':').next().unwrap();
-        lab.edit_inventory(|text| {
-            let lines = text.lines();
-            let others = lines.filter(|line| !line.trim_start().starts_with(name));
-            others.map(|line| format!("{line}\n")).collect()
-        });
+        let has_it = |line: &&str| line.trim_start().starts_with(name);
+        if inventory.lines().any(|line| has_it(&line)) {
+            let others = inventory.lines().filter(|line| !has_it(line));
+            let others: String = others.map(|line| format!("{line}\n")).collect();
+            lab.edit_inventory(|_| others);
+        }
         lab.set_variable(wrong.variable);
         let verb = if wrong.offline { "validate" } else { "apply" };
         let refused = lab.pgha(verb, &[]);
