@@ -131,7 +131,7 @@ fn declare(lab: &Lab) {
         .collect();
     let users = json!(users).to_string();
     // Braces of a password are no template.
-    let users = users.replace(r#""{{ 7"#, r#"!unsafe "{{ 7"#);
+    let users = users.replace(r#""{{ 7"#, r#" !unsafe "{{ 7"#);
     lab.edit_inventory(|text| {
         text.replace("[{ name: app }]", &users)
             .replace("[{ name: app, owner: app }]", &json!(databases).to_string())
