@@ -152,7 +152,7 @@ pub fn leave() {
     lab.assert_converged();
 
     // The key among members asks, and does nothing else.
-    let ssh = format!("ssh -o BatchMode=yes {}", lab.address("node2"));
+    let ssh = format!("ssh -F /etc/pgha/ssh_config {}", lab.address("node2"));
     lab.as_postgres("node1", &format!("{ssh} true && {ssh} /usr/local/lib/pgha/timeline && ! {ssh} id && ! {ssh} cat /etc/passwd"));
 
     lab.kill_host("node2");
