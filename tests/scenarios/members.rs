@@ -90,7 +90,9 @@ fn by_hand(lab: &Lab, from: &str, to: &str, sibling: &str) {
     let there = lab.address(to);
     repmgr(
         from,
-        &format!("node rejoin -d 'host={there} user=repmgr dbname=repmgr'"),
+        &format!(
+            "node rejoin -d 'host={there} user=repmgr dbname=repmgr passfile=/etc/pgha/pgpass'"
+        ),
     );
     repmgr(to, "service unpause");
 }
