@@ -30,8 +30,7 @@ pub async fn run(arguments: Arguments) -> Result<u8, Problems> {
     let manner = &arguments.manner;
     let mut common = manner.brief(&arguments.inventory, REMOVE);
     let inventory = common.inputs.load()?.inventory;
-    let groups = ["postgres", "witness"];
-    let is_declared = groups.iter().any(|group| inventory.is_in(node, group));
+    let is_declared = inventory.is_node(node);
     if inventory.hosts.contains_key(node) && !is_declared {
         return Err(Problem::input(format!(
             "`{node}` is neither a member of the cluster nor its witness"

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Connection, Own, Variables, Way};
+use crate::postgres::conninfo::Conninfo;
 use crate::problem::{Problem, Span};
 
 /// Whether a host can be pgha's: its name stands in files, in SQL and in names of files.
@@ -57,6 +58,13 @@ impl Host {
             .or_else(|| given("ansible_host"))
             .unwrap_or(&self.name)
             .to_owned()
+    }
+
+    /// Whether a connection string leads to its PostgreSQL, by the address that the other hosts have of it.
+    pub fn is_at(&self, conninfo: &Conninfo) -> bool {
+        let port = self.variables.postgresql_port.to_string();
+        conninfo.get("host") == Some(self.address().as_str())
+            && conninfo.get("port").unwrap_or("5432") == port
     }
 
     /// The port of its sshd as the other hosts find it: the one that pgha uses, where that is at the same address. Another

@@ -99,6 +99,17 @@ impl Inventory {
         self.group(group).iter().any(|member| member == host)
     }
 
+    /// The members, and the witness.
+    pub fn nodes(&self) -> impl Iterator<Item = &String> {
+        let groups = ["postgres", "witness"].map(|group| self.group(group));
+        groups.into_iter().flatten()
+    }
+
+    /// Whether `host` is one of [`Self::nodes`].
+    pub fn is_node(&self, host: &str) -> bool {
+        self.nodes().any(|node| node == host)
+    }
+
     /// What `host` is to the cluster.
     pub fn part(&self, host: &str) -> Part {
         Part {

@@ -12,10 +12,8 @@ use crate::problem::{Problem, Problems};
 /// # Errors
 /// One problem for each of them.
 pub fn own_servers(inventory: &Inventory, world: &BTreeMap<String, Facts>) -> Result<(), Problems> {
-    let groups = ["postgres", "witness"].map(|group| inventory.group(group));
-    let strangers: Vec<Problem> = groups
-        .into_iter()
-        .flatten()
+    let strangers: Vec<Problem> = inventory
+        .nodes()
         .filter_map(|name| stranger(inventory, name, world.get(name)?))
         .collect();
     if strangers.is_empty() {

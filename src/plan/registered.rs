@@ -23,12 +23,10 @@ pub fn strangers(
     intent: &Intent,
 ) -> Result<Vec<String>, Problems> {
     let leaving = intent.removal().map(|removal| &removal.node);
-    let is_declared =
-        |name: &String| inventory.is_in(name, "postgres") || inventory.is_in(name, "witness");
     let strangers: Vec<(String, Problem)> = match inventory.cluster.manager {
         Manager::Repmgr => nodes(inventory, world)
             .into_iter()
-            .filter(|(name, _)| !is_declared(name))
+            .filter(|(name, _)| !inventory.is_node(name))
             .filter_map(|(name, node)| {
                 let problem = match at(inventory, node) {
                     Some(host) => renamed(name, node, host),
@@ -93,12 +91,17 @@ fn slots_of_strangers(
         .filter(|(slot, _)| !known.contains(slot))
         .filter_map(|(slot, seen)| {
             let member = manager.member_of(slot)?;
-            let what = format!("the slot `{slot}` on the primary is a member's that is not in the inventory");
-            let used = if seen.active { "it streams" } else { "nobody uses it" };
-            let problem = Problem::refused(what).because(used).hint(format!(
-                "put it back into the inventory, or let it leave the cluster: `pgha remove INVENTORY {}`",
-                word(member)
-            ));
+            let what = format!(
+                "the slot `{slot}` on the primary is a member's that is not in the inventory"
+            );
+            let used = if seen.active {
+                "it streams"
+            } else {
+                "nobody uses it"
+            };
+            let problem = Problem::refused(what)
+                .because(used)
+                .hint(back_or_out(member));
             Some((member.to_owned(), problem))
         })
         .collect()
@@ -113,20 +116,19 @@ fn word(name: &str) -> String {
     }
 }
 
+fn back_or_out(name: &str) -> String {
+    format!(
+        "put it back into the inventory, or let it leave the cluster: `pgha remove INVENTORY {}`",
+        word(name)
+    )
+}
+
 /// The node of the inventory at whose address that one is.
 fn at<'i>(inventory: &'i Inventory, node: &NodeRecord) -> Option<&'i str> {
     let conninfo = Conninfo::parse(&node.conninfo)?;
-    let is_there = |name: &&String| {
-        let host = &inventory.hosts[*name];
-        let port = host.variables.postgresql_port.to_string();
-        conninfo.get("host") == Some(host.address().as_str())
-            && conninfo.get("port").unwrap_or("5432") == port
-    };
-    let nodes = ["postgres", "witness"].map(|group| inventory.group(group));
+    let mut nodes = inventory.nodes();
     nodes
-        .into_iter()
-        .flatten()
-        .find(is_there)
+        .find(|name| inventory.hosts[*name].is_at(&conninfo))
         .map(String::as_str)
 }
 
@@ -167,9 +169,6 @@ fn stranger(name: &str, node: &NodeRecord, intent: &Intent) -> Problem {
             "put it back into the inventory; or make sure on its host that it takes no writes nor will, and name it: `--without {}`",
             word(name)
         ),
-        None => format!(
-            "put it back into the inventory, or let it leave the cluster: `pgha remove INVENTORY {}`",
-            word(name)
-        ),
+        None => back_or_out(name),
     })
 }

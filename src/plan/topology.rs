@@ -241,12 +241,7 @@ fn recorded_primary<'a>(inventory: &'a Inventory, server: &'a Server) -> Option<
     }
     let followed = Conninfo::parse(&server.settings.get("primary_conninfo")?.raw)?;
     let mut names = inventory.group("postgres").iter();
-    names.find(|name| {
-        let host = &inventory.hosts[*name];
-        let port = host.variables.postgresql_port.to_string();
-        followed.get("host") == Some(host.address().as_str())
-            && followed.get("port").unwrap_or("5432") == port
-    })
+    names.find(|name| inventory.hosts[*name].is_at(&followed))
 }
 
 /// Who was the primary before `primary`: as repmgr's record of events has it, or without repmgr the other one of two. Nobody

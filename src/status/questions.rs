@@ -37,7 +37,7 @@ pub fn questions(inventory: &Inventory) -> BTreeMap<String, BTreeMap<Release, Pr
 fn of(inventory: &Inventory, host: &str, release: Release) -> Probes {
     let variables = &inventory.hosts[host].variables;
     let mut probes: Probes = inventory.part(host).probes().collect();
-    if inventory.is_in(host, "postgres") || inventory.is_in(host, "witness") {
+    if inventory.is_node(host) {
         let version = inventory
             .cluster
             .postgresql_version

@@ -35,7 +35,7 @@ pub fn problems(inventory: &Inventory, members: &Members<'_>, nodes: &[Node]) ->
         problems.extend(registered(records, node, primary));
     }
     for name in records.keys() {
-        if !inventory.is_in(name, "postgres") && !inventory.is_in(name, "witness") {
+        if !inventory.is_node(name) {
             problems.push(format!(
                 "`{name}` is registered with repmgr, and is not in the inventory"
             ));
